@@ -1,0 +1,96 @@
+"""``modemproxy emulate``: the module alone, on a tty, with the far side on real sockets.
+
+Importing this does not import trio; ``run`` does. Mistakes of the user are ConfigErrors.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from modemproxy.emulator.options import list_options, parse_options
+from modemproxy.emulator.profile import BAUDRATES, Profile
+from modemproxy.errors import ConfigError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what ``modemproxy emulate`` takes."""
+    add = parser.add_argument
+    add("--tty", type=Path, metavar="PATH", help="symlink to make for the module's tty")
+    add("--baudrate", type=int, default=115200, metavar="N", help="the module's speed")
+    add("--latency", type=float, metavar="MS", help="turn-around of every reply, ms")
+    add(
+        "--host",
+        action="append",
+        default=[],
+        metavar="NAME=ADDR",
+        help="where a name (or NAME:PORT) of the module really is: ADDR or ADDR:PORT",
+    )
+    add("--no-pace", action="store_true", help="pass bytes as fast as they come")
+    add(
+        "--option",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an option of the dialect; can be given several times",
+    )
+    add("--list-options", action="store_true", help="show the options of the dialect and exit")
+    add("--seed", type=int, default=0, metavar="N", help="of everything random")
+    add("--strict", action="store_true", help="show broken rules on standard error")
+    add("--trace", action="store_true", help="show every byte on standard error")
+
+
+async def run(args: argparse.Namespace) -> None:
+    """Run until SIGINT or SIGTERM; the symlink is removed at the end.
+
+    Args:
+        args: parsed by a parser that ``add_arguments`` has prepared.
+
+    Raises:
+        ConfigError: an argument is wrong, or the symlink cannot be made.
+    """
+    if args.list_options:
+        sys.stdout.write("\n".join(list_options()) + "\n")
+        return
+    profile, hosts = _read(args)
+    # imported late: who only asks for the options or for help needs no trio
+    from modemproxy.emulator.standalone import serve_until_signal
+
+    await serve_until_signal(profile, hosts, args)
+
+
+def _read(args: argparse.Namespace) -> tuple[Profile, dict[str, str]]:
+    """Turn the arguments into a profile and a map of hosts; all mistakes at once."""
+    problems: list[str] = []
+    changes: dict[str, object] = {}
+    hosts = dict(text.partition("=")[::2] for text in args.host)
+    try:
+        changes = parse_options(args.option)
+    except ConfigError as exc:
+        problems += exc.problems
+    problems += _link_problems(args.tty)
+    if args.baudrate not in BAUDRATES:
+        rates = ", ".join(map(str, BAUDRATES))
+        problems.append(f"--baudrate {args.baudrate}: the module has {rates}")
+    if args.latency is not None and not 0 <= args.latency < float("inf"):
+        problems.append(f"--latency {args.latency}: not a time in ms from 0 up")
+    bad = [text for text in args.host if not all(text.partition("="))]
+    problems += [f"--host {text}: not NAME=ADDR" for text in bad]
+    if problems:
+        raise ConfigError(problems)
+    changes.setdefault("baudrate", args.baudrate)
+    if args.latency is not None:
+        changes["command_latency_s"] = args.latency / 1000
+    return Profile(**changes), hosts  # type: ignore[arg-type]
+
+
+def _link_problems(link: Path | None) -> list[str]:
+    if link is None:
+        return ["--tty: missing (the path of the symlink to make)"]
+    if link.exists() and not link.is_symlink():
+        return [f"--tty {link}: exists and is no symlink (name a path that is free)"]
+    if not link.parent.is_dir():
+        return [f"--tty {link}: there is no folder {link.parent}"]
+    if not os.access(link.parent, os.W_OK):
+        return [f"--tty {link}: no permission to write in {link.parent}"]
+    return []

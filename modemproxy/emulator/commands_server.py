@@ -1,0 +1,60 @@
+"""SERVERSTART and SERVERSTOP (manual 15.2.10, 15.2.11)."""
+
+from typing import Final
+
+from modemproxy.emulator.dce import Dce, Handler
+from modemproxy.emulator.reply import ERROR, Reply, error, ok
+from modemproxy.emulator.stack import SERVERS
+from modemproxy.emulator.syntax import Call, Form
+
+_NOT_OPENED, _WRONG, _NOT_SUPPORTED, _BIND, _LISTENING, _SOCKETS_OPENED = 2, 3, 4, 6, 7, 9
+
+
+def serverstart(dce: Dce, call: Call) -> Reply:
+    """SERVERSTART=port,index[,backlog]: just OK; clients come as ``+CLIENT``."""
+    servers = dce.stack.servers
+    if call.form is Form.TEST:
+        return ok("+SERVERSTART: (0-65535),(0-3)")
+    if call.form is Form.QUERY:
+        lines = (f"+SERVERSTART: {i},{s.port}" for i, s in sorted(servers.items()))
+        return ok(*lines)
+    port, index = call.number(0), call.number(1)
+    problem = _start_problem(dce, call)
+    if not problem and port is not None and index is not None:
+        problem = 0 if dce.stack.listen(index, port) else _BIND
+    return error(f"+CIPERROR: {problem}") if problem else ok()
+
+
+def _start_problem(dce: Dce, call: Call) -> int:
+    port, index = call.number(0), call.number(1)
+    backlog = call.number(2) if call.text(2) else 3
+    if port not in range(65536) or index not in range(SERVERS) or backlog not in (1, 2, 3):
+        return _WRONG
+    if not dce.stack.net:
+        return _NOT_OPENED
+    ports = [server.port for server in dce.stack.servers.values()]
+    return _LISTENING if index in dce.stack.servers or port in ports else 0
+
+
+def serverstop(dce: Dce, call: Call) -> Reply:
+    """SERVERSTOP[=index]: refused with 9 while accepted links are open."""
+    if call.form is Form.TEST:
+        return ok("+SERVERSTOP: (0-3)")
+    if call.form is Form.QUERY:
+        return ERROR
+    index = call.number(0) if call.args else 0
+    if index not in range(SERVERS):
+        return ERROR
+    stack = dce.stack
+    if index not in stack.servers:
+        return error(f"+SERVERSTOP: {index},{_NOT_SUPPORTED if stack.net else _NOT_OPENED}")
+    if stack.accepted_on(index):
+        return error(f"+SERVERSTOP: {index},{_SOCKETS_OPENED}")
+    stack.stop(index)
+    line = f"+SERVERSTOP: {index},0"
+    if dce.profile.serverstop_result == "before_ok":
+        return ok(line)
+    return ok(after=lambda: dce.out.urc(line))
+
+
+HANDLERS: Final[dict[str, Handler]] = {"+SERVERSTART": serverstart, "+SERVERSTOP": serverstop}

@@ -1,0 +1,203 @@
+"""The emulated module as a thing on a line: drives the core with trio.
+
+``serve(stream)`` plugs a DTE in. Three tasks: bytes in, timers, bytes out. The module's
+state belongs to the object, not to a client: it survives like a module whose host restarts.
+What it says while nobody is plugged in is lost, as on a real line.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Final
+
+import trio
+
+from modemproxy.emulator.chapters import HANDLERS
+from modemproxy.emulator.dce import Dce
+from modemproxy.emulator.internet import Internet
+from modemproxy.emulator.output import Piece
+from modemproxy.emulator.pacing import PacedDirection, Sleeper, receive_paced
+from modemproxy.emulator.presets import Presets
+from modemproxy.emulator.profile import DEFAULT, Profile
+
+#: What is left of bytes received at another speed: rubbish, and never a CR.
+_GARBLED: Final = bytes(0x80 | (value * 7 & 0x7F) for value in range(256))
+
+
+class EmulatedModule:
+    """One emulated A76XX. Make it inside ``trio.run``: it reads trio's clock.
+
+    Args:
+        profile: the dialect.
+        internet: the far side.
+        seed: of everything random.
+
+    Attributes:
+        dce: the core, for tests that look inside.
+        preset: makes unusual initial states.
+        bytes_in, bytes_out: from and to the DTE.
+        dte_baudrate: the speed the DTE uses, None when it is always right; asked for every
+            chunk. Bytes at another speed than the module's are garbled or ignored.
+        trace: called with ``">"`` or ``"<"`` and the bytes, as they pass.
+    """
+
+    def __init__(
+        self, profile: Profile = DEFAULT, *, internet: Internet, seed: int = 0
+    ) -> None:
+        self.dce = Dce(profile, internet, HANDLERS, clock=trio.current_time, seed=seed)
+        self.dce.ctx.on_change = self._changed
+        self.preset = Presets(self.dce)
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self.dte_baudrate: Callable[[], int | None] = lambda: None
+        self.trace: Callable[[str, bytes], None] = lambda _direction, _data: None
+        self._output = trio.Event()
+        self._timers = trio.Event()
+        self._sleeping: tuple[float, trio.CancelScope] | None = None
+        self._one_client = trio.Lock()
+
+    # -- the record --
+
+    @property
+    def profile(self) -> Profile:
+        """The dialect in force."""
+        return self.dce.profile
+
+    @property
+    def baudrate(self) -> int:
+        """The module's own speed now."""
+        return self.dce.baudrate
+
+    @property
+    def complaints(self) -> list[str]:
+        """What the DTE did against the rules, in words, in order."""
+        return self.dce.ctx.complaints
+
+    @property
+    def unknown(self) -> list[str]:
+        """Commands that got ERROR because nobody knows them."""
+        return self.dce.ctx.unknown
+
+    @property
+    def commands(self) -> Counter[str]:
+        """How often each command came, by name (``+CIPSEND``; ``AT`` for a bare one)."""
+        return self.dce.ctx.commands
+
+    # -- events --
+
+    def reboot(self, *, banner: bool = True) -> None:
+        """Restart on its own: links, network and settings are gone."""
+        self.dce.reboot(banner=banner)
+
+    def lose_network(self, *, urc: bool = True) -> None:
+        """Lose the PDP context; with ``urc`` it says so (+CIPEVENT)."""
+        self.dce.ctx.touch()
+        self.dce.stack.lose(urc=urc)
+
+    def inject(self, raw: bytes) -> None:
+        """Say exactly these bytes now, at the next boundary of a piece."""
+        self.dce.out.put(Piece.RAW, raw)
+
+    def set_profile(self, **changes: Any) -> None:  # noqa: ANN401 - any field's own type
+        """Change options of the dialect from now on."""
+        profile = replace(self.dce.profile, **changes)
+        self.dce.ctx.profile = profile
+        self.dce.out.set_profile(profile)
+
+    def confirm_next(self, *counts: int) -> None:
+        """Have the next sends confirmed with these ``cnf`` (-1: the link is dead)."""
+        self.dce.forced_confirms.extend(counts)
+
+    # -- the line --
+
+    async def serve(
+        self,
+        stream: trio.abc.Stream,
+        *,
+        pace: bool = False,
+        sleeper: Callable[[], Sleeper] = lambda: trio.sleep_until,
+    ) -> None:
+        """Plug a DTE in until its stream ends or breaks; the stream is not closed.
+
+        Args:
+            stream: the line.
+            pace: 10 bits per byte at the module's speed, each direction for itself.
+            sleeper: makes one sleeper per task, for a finer grain than trio's.
+
+        Cancellation: unplugs at any byte. A second client waits for the first to leave.
+        """
+        async with self._one_client:
+            self.dce.advance()
+            self.dce.out.clear()
+            try:
+                await self._serve(stream, pace=pace, sleeper=sleeper)
+            except* (trio.BrokenResourceError, trio.ClosedResourceError):
+                pass  # the client left: an end like any other
+
+    async def _serve(
+        self, stream: trio.abc.Stream, *, pace: bool, sleeper: Callable[[], Sleeper]
+    ) -> None:
+        rate: Callable[[], int | None] = (lambda: self.dce.baudrate) if pace else lambda: None
+        inward = PacedDirection(rate, sleeper())
+        outward = PacedDirection(rate, sleeper())
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._run_timers, sleeper())
+            nursery.start_soon(self._send, stream, outward)
+            await self._receive(stream, inward)
+            nursery.cancel_scope.cancel()
+
+    async def _receive(self, stream: trio.abc.Stream, direction: PacedDirection) -> None:
+        while data := await receive_paced(stream, direction):
+            self.bytes_in += len(data)
+            self.trace(">", data)
+            if self._same_speed():
+                self.dce.receive(data)
+            elif self.profile.wrong_speed == "garble":
+                self.dce.receive(data.translate(_GARBLED))
+
+    async def _send(self, stream: trio.abc.Stream, direction: PacedDirection) -> None:
+        out = self.dce.out
+        queued = False
+        while True:
+            if not len(out):
+                self.dce.output_sent()
+                self._output = trio.Event()
+                queued = False
+                await self._output.wait()
+            data = self.dce.take_output(direction.chunk_bytes())
+            await direction.wait_passed(len(data), queued=queued)
+            queued = True
+            if data:
+                await self._put(stream, data)
+
+    async def _put(self, stream: trio.abc.Stream, data: bytes) -> None:
+        sent = data if self._same_speed() else data.translate(_GARBLED)
+        self.bytes_out += len(sent)
+        self.trace("<", sent)
+        await stream.send_all(sent)
+
+    async def _run_timers(self, sleep_until: Sleeper) -> None:
+        while True:
+            deadline = self.dce.next_deadline()
+            if deadline is None:
+                self._timers = trio.Event()
+                await self._timers.wait()
+                continue
+            with trio.CancelScope() as scope:
+                self._sleeping = (deadline, scope)
+                await sleep_until(deadline)
+            self._sleeping = None
+            self.dce.advance()
+
+    def _same_speed(self) -> bool:
+        speed = self.dte_baudrate()
+        return speed is None or speed == self.dce.baudrate
+
+    def _changed(self) -> None:
+        """Wake whoever has something to do: output was queued, or a timer set."""
+        self._output.set()
+        self._timers.set()
+        if self._sleeping is not None:
+            deadline = self.dce.next_deadline()
+            if deadline is not None and deadline < self._sleeping[0]:
+                self._sleeping[1].cancel()

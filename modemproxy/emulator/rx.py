@@ -1,0 +1,116 @@
+"""What a link has received and the DTE has not read yet.
+
+TCP: two stages. The first is what ``rest`` counts; the second is the TCP layer's own and
+moves in some time after the first ran empty, which is why "rest 0" is not the end.
+UDP: concatenated ("by buf") or kept apart ("by package"), CIPCCFG's last field.
+"""
+
+from collections import deque
+from typing import Protocol
+
+
+class Unread(Protocol):
+    """What reads and pushes need to know of a buffer."""
+
+    def waiting(self) -> int:
+        """Return how many bytes a read can see."""
+
+    def take(self, limit: int) -> bytes:
+        """Remove and return at most ``limit`` bytes."""
+
+    def clear(self) -> None:
+        """Throw everything away."""
+
+
+class StreamBuffer:
+    """Received bytes of a TCP link.
+
+    Args:
+        first: bytes the first stage holds; the second has no limit of its own, because
+            the window (``Connection.room``) bounds the sum.
+    """
+
+    def __init__(self, first: int) -> None:
+        self._first = first
+        self._seen = bytearray()
+        self._behind = bytearray()
+
+    def __len__(self) -> int:
+        return len(self._seen) + len(self._behind)
+
+    def waiting(self) -> int:
+        """Return how many bytes a read can see."""
+        return len(self._seen)
+
+    def add(self, data: bytes) -> None:
+        """Store what came in; order is kept."""
+        room = 0 if self._behind else self._first - len(self._seen)
+        self._seen += data[:room]
+        self._behind += data[room:]
+
+    def needs_refill(self) -> bool:
+        """Say whether the first stage is empty and the second is not."""
+        return bool(self._behind) and not self._seen
+
+    def refill(self) -> None:
+        """Move from the second stage to the first."""
+        count = self._first - len(self._seen)
+        self._seen += self._behind[:count]
+        del self._behind[:count]
+
+    def take(self, limit: int) -> bytes:
+        """Remove and return at most ``limit`` bytes of the first stage."""
+        data = bytes(self._seen[:limit])
+        del self._seen[: len(data)]
+        return data
+
+    def clear(self) -> None:
+        """Throw everything away."""
+        self._seen.clear()
+        self._behind.clear()
+
+
+class DatagramBuffer:
+    """Received datagrams of a UDP link.
+
+    Args:
+        by_package: keep boundaries: one ``take`` is one datagram, its surplus is lost.
+        capacity: bytes; what comes on top is dropped.
+    """
+
+    def __init__(self, *, by_package: bool, capacity: int) -> None:
+        self._by_package = by_package
+        self._capacity = capacity
+        self._parts: deque[bytes] = deque()
+        self._size = 0
+
+    def waiting(self) -> int:
+        """Return how many bytes are stored."""
+        return self._size
+
+    def add(self, data: bytes) -> bool:
+        """Store one datagram; False when there is no room and it is lost."""
+        if self._size + len(data) > self._capacity:
+            return False
+        self._size += len(data)
+        if self._by_package or not self._parts:
+            self._parts.append(data)
+        else:
+            self._parts[0] += data
+        return True
+
+    def take(self, limit: int) -> bytes:
+        """Remove and return at most ``limit`` bytes, in package mode of one datagram."""
+        if not self._parts:
+            return b""
+        head = self._parts.popleft()
+        data, left = head[:limit], head[limit:]
+        if left and not self._by_package:
+            self._parts.appendleft(left)
+        self._size -= len(data) if not self._by_package else len(head)
+        return data
+
+    def clear(self) -> None:
+        """Throw everything away."""
+        self._parts.clear()
+        self._size = 0

@@ -1,0 +1,202 @@
+"""The module's TCP/IP stack: the network, ten links, four servers (manual chapter 15).
+
+No AT syntax here. The command chapters ask, and say what came of it; what happens by itself
+(a far close, a new client, the network going) is said from here as a URC.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from modemproxy.emulator.context import Context
+from modemproxy.emulator.internet import Address, Internet, Listener, Remote, Sink
+from modemproxy.emulator.links import Link, State
+from modemproxy.emulator.radio import Radio
+from modemproxy.emulator.tcp import TcpLink
+from modemproxy.emulator.udp import UdpLink
+from modemproxy.emulator.wan import Wan
+
+LINKS: Final = 10
+SERVERS: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A listening port of the module."""
+
+    port: int
+    listener: Listener
+
+
+class Stack:
+    """State of the embedded stack.
+
+    Attributes:
+        net: whether NETOPEN has succeeded.
+        net_pending: whether a NETOPEN or NETCLOSE has its result still to come.
+        links: by number; a closed link stays while its data may be read.
+        servers: by index.
+        latched: what CIPMODE, CSOCKSETPN and udpRecvmode were at NETOPEN.
+        opens: NETOPENs since boot.
+    """
+
+    def __init__(self, ctx: Context, internet: Internet, radio: Radio) -> None:
+        self.ctx = ctx
+        self.internet = internet
+        self.radio = radio
+        self.wan = Wan(ctx)
+        self.net = False
+        self.net_reported: bool | None = None
+        self.net_pending = False
+        self.links: list[Link | None] = [None] * LINKS
+        self.servers: dict[int, Server] = {}
+        self.latched = (0, 1, 0)
+        self.opens = 0
+
+    # -- network --
+
+    def net_up(self) -> None:
+        """Open the network; latch what is latched there."""
+        values = self.ctx.settings.values
+        package = values["+CIPCCFG"][7]
+        self.latched = (values["+CIPMODE"][0], values["+CSOCKSETPN"][1], package)
+        self.net = True
+        self.net_reported = None
+
+    def net_down(self) -> None:
+        """Close the network: servers and links end without a word."""
+        self.drop_all()
+        self.net = False
+        self.net_reported = None
+        if not self.ctx.profile.rxget_survives_netclose:
+            self.ctx.settings.rxget = 0
+
+    def lose(self, *, urc: bool) -> None:
+        """The network takes the context away (protocol.md 6, CIPEVENT)."""
+        self.drop_all()
+        self.net = False
+        self.net_reported = bool(self.ctx.profile.netopen_after_loss)
+        if urc:
+            self.ctx.out.urc("+CIPEVENT: NETWORK CLOSED UNEXPECTEDLY")
+
+    @property
+    def net_state(self) -> int:
+        """What ``NETOPEN?`` says; after a loss some firmware still says 1."""
+        return int(self.net if self.net_reported is None else self.net_reported)
+
+    def drop_all(self) -> None:
+        """Lose every server and link, far sides reset."""
+        for server in self.servers.values():
+            server.listener.close()
+        self.servers.clear()
+        for link in self.links:
+            if link is not None:
+                link.drop()
+        self.links = [None] * LINKS
+
+    def reboot(self) -> None:
+        """Be as after power-up."""
+        self.drop_all()
+        self.wan.reset()
+        self.net, self.net_reported, self.net_pending = False, None, False
+        self.opens = 0
+
+    # -- links --
+
+    def tcp(self, number: int) -> TcpLink | None:
+        """Return the link if it is TCP, in whatever state."""
+        link = self.links[number]
+        return link if isinstance(link, TcpLink) else None
+
+    def open_link(self, number: int) -> Link | None:
+        """Return the link if data can be sent on it."""
+        link = self.links[number]
+        return link if link is not None and link.is_open else None
+
+    def is_free(self, number: int) -> bool:
+        """Whether an open may use this number."""
+        link = self.links[number]
+        return link is None or link.state is State.CLOSED
+
+    def any_open(self) -> list[Link]:
+        """Return all open links."""
+        return [link for link in self.links if link is not None and link.is_open]
+
+    def new_tcp(self, number: int, *, server: int = -1) -> TcpLink:
+        """Take a number for a TCP link."""
+        link = TcpLink(self.ctx, self.wan, number, server=server)
+        link.on_closed = self._closed_by_far
+        self._leave_stale(link)
+        self.links[number] = link
+        return link
+
+    def connect(self, link: TcpLink, host: str, port: int) -> None:
+        """Start an open; ``link.on_result`` hears how it went."""
+        link.host, link.port = host, port
+        attempt = self.internet.connect(host, port, link)
+        link.watch(attempt, self.ctx.settings.values["+CIPTIMEOUT"][1] / 1000)
+
+    def open_udp(self, number: int, port: int) -> bool:
+        """Bind a UDP link; False when the port is taken."""
+        link = UdpLink(self.ctx, self.wan, number, by_package=self.latched[2] == 1)
+        socket = self.internet.bind(port, link)
+        if socket is None:
+            return False
+        link.bound(socket)
+        self.links[number] = link
+        return True
+
+    def close(self, number: int) -> None:
+        """Close a link from our side and free its number; unread data is gone."""
+        link, self.links[number] = self.links[number], None
+        if isinstance(link, TcpLink):
+            link.close()
+        elif link is not None:
+            link.drop()
+
+    def flush_pushes(self) -> None:
+        """Go on with direct push when the line has caught up."""
+        if self.ctx.settings.rxget == 0:
+            for link in self.links:
+                if link is not None and link.rx.waiting():
+                    link.push()
+
+    def _leave_stale(self, link: TcpLink) -> None:
+        old = self.links[link.number]
+        if old is not None and self.ctx.profile.stale_data_after_reuse:
+            link.preload(old.rx.take(link.ctx.profile.receive_buffer_bytes))
+
+    def _closed_by_far(self, link: TcpLink) -> None:
+        if not self.ctx.chance(self.ctx.profile.close_urc_loss):
+            self.ctx.out.urc(f"+IPCLOSE: {link.number},1")
+
+    # -- servers --
+
+    def listen(self, index: int, port: int) -> bool:
+        """Start a server; False when the port is taken."""
+        listener = self.internet.listen(port, self._accept_for(index))
+        if listener is None:
+            return False
+        self.servers[index] = Server(port, listener)
+        return True
+
+    def stop(self, index: int) -> None:
+        """Stop a server."""
+        self.servers.pop(index).listener.close()
+
+    def accepted_on(self, index: int) -> list[Link]:
+        """Return the open links that a server accepted."""
+        return [link for link in self.any_open() if link.server == index]
+
+    def _accept_for(self, index: int) -> Callable[[Remote, Address], Sink | None]:
+        def accept(remote: Remote, address: Address) -> Sink | None:
+            self.ctx.touch()
+            number = next((n for n in range(LINKS) if self.is_free(n)), None)
+            if number is None:
+                return None
+            link = self.new_tcp(number, server=index)
+            link.adopt(remote, *address)
+            self.ctx.out.urc(f"+CLIENT: {number},{index},{address[0]}:{address[1]}")
+            return link
+
+        return accept

@@ -1,0 +1,65 @@
+"""A UDP link (manual 15.2.5, CIPOPEN "UDP"; protocol.md 5.6).
+
+A bound port of the module. One CIPSEND is one datagram. In buffer mode the sender of what
+is read is not said; boundaries are kept only with CIPCCFG's udpRecvmode 1.
+"""
+
+from modemproxy.emulator.context import Context
+from modemproxy.emulator.internet import Address, Datagrams
+from modemproxy.emulator.links import Link, State
+from modemproxy.emulator.rx import DatagramBuffer
+from modemproxy.emulator.wan import Wan
+
+
+class UdpLink(Link):
+    """One bound UDP port; the ``internet.DatagramSink`` of it.
+
+    Args:
+        ctx: shared by the module.
+        wan: the radio.
+        number: the link number.
+        by_package: udpRecvmode, as it was at NETOPEN.
+    """
+
+    kind = "UDP"
+
+    def __init__(self, ctx: Context, wan: Wan, number: int, *, by_package: bool) -> None:
+        capacity = ctx.profile.udp_buffer_bytes
+        self._datagrams = DatagramBuffer(by_package=by_package, capacity=capacity)
+        super().__init__(ctx, number, self._datagrams)
+        self._wan = wan
+        self._socket: Datagrams | None = None
+        self.dropped = 0
+
+    def bound(self, socket: Datagrams) -> None:
+        """Be open on a socket of the far side."""
+        self._socket = socket
+        self.state = State.OPEN
+
+    def send_to(self, data: bytes, target: Address) -> None:
+        """Send one datagram; what is too long for the carrier is lost without a word."""
+        socket = self._socket
+        if socket is not None and len(data) <= self.ctx.profile.udp_lost_above_bytes:
+            self._wan.up(len(data), lambda: socket.send_to(data, target))
+
+    def datagram(self, data: bytes, source: Address) -> None:
+        """Take one datagram from the network onto the radio."""
+        self.ctx.touch()
+        self._wan.down(len(data), lambda: self._deliver(data, source))
+
+    def _deliver(self, data: bytes, source: Address) -> None:
+        if self.state is not State.OPEN:
+            return
+        self.host, self.port = source
+        was_empty = self.rx.waiting() == 0
+        if not self._datagrams.add(data):
+            self.dropped += 1
+            return
+        self.received(was_empty=was_empty)
+
+    def drop(self) -> None:
+        """Release the port."""
+        super().drop()
+        socket, self._socket = self._socket, None
+        if socket is not None:
+            socket.close()

@@ -1,0 +1,156 @@
+"""The whole exception tree (floor 0).
+
+Exceptions are named by what the catcher does about them, and carry data:
+text is for people, attributes are for code. Nothing here imports anything.
+
+ModemProxyError
+    ConfigError             the user must change something: exit 2, no traceback
+    ProtocolError           the AT dialogue went off its rails
+        LocalProtocolError      by our doing: a bug
+        RemoteProtocolError     by bytes no module should send
+    CommandError            the module answered, and said no
+    LineError               the DTE-DCE line is unusable: ends the session
+        LineClosed              hang-up, EIO, device gone
+        LineSilent              no final result code, and resynchronising failed
+        ModuleRebooted          a boot banner, or the set-backs a silent reboot leaves
+    NetworkError            the PDP context is gone: ends the session
+    BringUpFailed           a bring-up step failed; names it
+    NotReady                no session came up in the time a client would wait
+    LinkError               one link
+        NoFreeLink              all ten are in use
+        LinkRefused             the open failed
+        LinkReset               the link broke: bytes may be missing
+"""
+
+
+class ModemProxyError(Exception):
+    """Base of everything this program raises on purpose."""
+
+
+class ConfigError(ModemProxyError):
+    """The configuration or the command line is wrong.
+
+    Args:
+        problems: one finished line each, ``FILE:LINE: key.path: what (what would be right)``.
+    """
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class ProtocolError(ModemProxyError):
+    """The AT dialogue broke its rules."""
+
+
+class LocalProtocolError(ProtocolError):
+    """We broke the rules of the dialogue: a bug of ours."""
+
+
+class RemoteProtocolError(ProtocolError):
+    """Bytes arrived that no module should send (overlong line, wrong length, wrong trailer)."""
+
+
+class CommandError(ModemProxyError):
+    """The module answered a command with an error.
+
+    Args:
+        command: what was asked, fit for a log (secrets masked).
+        reason: what the module said, in words.
+        code: the number of the manual's table that fits the dialect, when there was one.
+    """
+
+    def __init__(self, command: str, reason: str, code: int | None = None) -> None:
+        super().__init__(f"{command}: {reason}")
+        self.command = command
+        self.reason = reason
+        self.code = code
+
+
+class LineError(ModemProxyError):
+    """The line between host and module is unusable; the session on it ends."""
+
+
+class LineClosed(LineError):
+    """The serial device hung up, failed or went away."""
+
+
+class LineSilent(LineError):
+    """The module gave no final result code and could not be resynchronised.
+
+    Args:
+        command: the command left without an answer, fit for a log.
+    """
+
+    def __init__(self, command: str) -> None:
+        super().__init__(f"no answer to {command}, and the line could not be resynchronised")
+        self.command = command
+
+
+class ModuleRebooted(LineError):
+    """The module restarted on its own: every setting and every link is gone."""
+
+
+class NetworkError(ModemProxyError):
+    """The module lost its PDP context: every link is gone."""
+
+
+class BringUpFailed(ModemProxyError):
+    """A step of the way from an unknown state to a session failed.
+
+    Args:
+        step: the name of the step, as the log and ``status`` show it.
+        problem: what went wrong, in words, with the next thing to do where one is known.
+    """
+
+    def __init__(self, step: str, problem: str) -> None:
+        super().__init__(f"{step}: {problem}")
+        self.step = step
+        self.problem = problem
+
+
+class NotReady(ModemProxyError):
+    """No session came up within the time a client is willing to wait."""
+
+
+class LinkError(ModemProxyError):
+    """Something about one link."""
+
+
+class NoFreeLink(LinkError):
+    """All ten links are in use, and none became free in time."""
+
+
+class LinkRefused(LinkError):
+    """The module could not open the link.
+
+    Args:
+        target: the destination, as the user wrote it.
+        reason: the result in words.
+        code: ``<err>`` of the manual's table, or None when no answer came.
+    """
+
+    def __init__(self, target: str, reason: str, code: int | None = None) -> None:
+        super().__init__(f"{target}: {reason}")
+        self.target = target
+        self.reason = reason
+        self.code = code
+
+
+class LinkReset(LinkError):
+    """The link broke; bytes of either direction may be missing.
+
+    Args:
+        reason: the cause, for the log; every reset has one.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def first_error(error: BaseException) -> BaseException:
+    """Return the first single exception of a group, or the exception itself."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -1,0 +1,334 @@
+"""The DTE-DCE line driven by trio: the port's one reader, and one exchange at a time.
+
+The reader is the only one that calls ``receive_some``. It parses, sets, and goes on: it
+never awaits another task. ``roundtrip()`` puts one command on the line and waits for its
+final result code; it is called by one task at a time (the scheduler) and is shielded from
+its first byte to its end, so a cancelled caller never poisons the next command.
+
+When an answer does not come, the line is out of step, and nobody gets it before it is in
+step again. The order of things to try is that of the recovery ladder's first rung:
+
+1. A prompt that does not come: one ``AT``, and only if the payload is longer than that
+   (nothing reaches the peer before the last byte). OK: the command was lost, nothing was
+   handed over. Otherwise the module is in data entry.
+2. In data entry, nothing is sent until the module's own time-out has passed: whatever we
+   wrote would reach the peer as data.
+3. Otherwise silence for 250 ms (at most 2 s), then ``AT`` up to three times until a lone
+   OK. Failing that, ``LineSilent`` ends the session.
+
+Unsolicited codes go to ``on_urc``, which is synchronous.
+"""
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Final, TypeVar, cast
+
+import trio
+
+from modemproxy.at.commands import Attention, Command
+from modemproxy.at.dte import (
+    AnyCommand,
+    Broken,
+    Completed,
+    Dte,
+    Echoed,
+    Event,
+    Failed,
+    PromptReady,
+    Stray,
+    StrayPrompt,
+    Unknown,
+)
+from modemproxy.at.results import Refused
+from modemproxy.at.tcpip import SendData
+from modemproxy.at.urcs import Urc
+from modemproxy.errors import (
+    CommandError,
+    LineClosed,
+    LineError,
+    LineSilent,
+    RemoteProtocolError,
+)
+from modemproxy.line import wirelog
+from modemproxy.line.port import Port
+
+log = logging.getLogger(__name__)
+
+ReplyT = TypeVar("ReplyT")
+
+#: A module that takes no byte for this long has its flow control wired wrong.
+WRITE_LIMIT_S: Final = 12.0
+#: An announced payload that stops coming has lost bytes on the line.
+PAYLOAD_STALL_S: Final = 2.0
+_QUIET_S: Final = 0.25
+_QUIET_LIMIT_S: Final = 2.0
+_PROBES: Final = 3
+_PROBE_S: Final = 0.3
+_AT_BYTES: Final = 3
+
+
+class NoAnswer(CommandError):
+    """No final result code in time; the line has been brought back into step.
+
+    Args:
+        command: what was asked, secrets masked.
+        handed_over: payload bytes were, or may have been, taken by the module.
+    """
+
+    def __init__(self, command: str, *, handed_over: bool = False) -> None:
+        super().__init__(command, "no answer in time")
+        self.handed_over = handed_over
+
+
+class DamagedAnswer(CommandError):
+    """The answer lost bytes on the way; what it carried is not to be trusted."""
+
+
+class AtChannel:
+    """One serial line to one module.
+
+    Attributes:
+        on_urc: called by the reader for everything unsolicited.
+        on_oddity: called by the reader with words for what a healthy line never shows
+            (an echo, a result nobody asked for): grounds for a suspicion.
+        data_entry_s: the module's own bound on a payload that does not come.
+        latency_s: smoothed time from the last byte of a command to its first answer byte.
+    """
+
+    def __init__(self, port: Port) -> None:
+        """Args: port: stays the caller's to close."""
+        self._port = port
+        self._dte = Dte()
+        self._outcome: Event | None = None
+        self._wake = trio.Event()
+        self._ended: LineError | None = None
+        self._heard_at = 0.0
+        self._asked_at: float | None = None
+        self._late_prompt = False
+        self.on_urc: Callable[[Urc], None] = lambda urc: None
+        self.on_oddity: Callable[[str], None] = lambda what: None
+        self.data_entry_s = 16.0
+        self.latency_s = 0.005
+        self.commands = 0
+        self.bytes_in = 0
+        self.bytes_out = 0
+
+    @property
+    def port(self) -> Port:
+        """The port underneath, for bring-up to set its speed."""
+        return self._port
+
+    async def read_forever(self) -> None:
+        """Be the line's reader.
+
+        Raises:
+            LineClosed: always, when the device hung up or failed. The command in flight
+                and every later one end with it too.
+        """
+        try:
+            while data := await self._port.receive_some():
+                self._receive(bytes(data))
+            raise LineClosed("the device hung up")
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            raise LineClosed(f"the device failed: {error}") from error
+        finally:
+            self.abort("the line was closed")
+
+    async def roundtrip(
+        self, command: Command[ReplyT], *, limit_s: float | None = None
+    ) -> ReplyT:
+        """Do one exchange; one task at a time.
+
+        Args:
+            command: what to do.
+            limit_s: a tighter bound than the command's own, seconds.
+
+        Shielded: cancelling takes effect after the final result code. Bounded by the
+        command's own time-out.
+
+        Raises:
+            Refused: the module said no.
+            NoAnswer: it said nothing; the line is in step again.
+            DamagedAnswer: bytes were lost on the line; it is in step again.
+            LineClosed, LineSilent: the line is gone.
+        """
+        with trio.CancelScope(shield=True):
+            await self._write(self._dte.send(command), command)
+            event = await self._wait_final(command, limit_s or command.timeout_s)
+            if event is None:
+                await self._give_up(command)
+        if isinstance(event, Failed):
+            raise Refused(command.shown, event.failure, handed_over=event.handed_over)
+        if isinstance(event, Broken):
+            with trio.CancelScope(shield=True):
+                await self._resync(command)
+            raise DamagedAnswer(command.shown, event.problem)
+        return cast(ReplyT, cast(Completed, event).reply)
+
+    def abort(self, reason: str) -> None:
+        """End the exchange under way now, shield or not, and let no other begin."""
+        self._ended = LineClosed(reason)
+        self._wake.set()
+
+    async def probe(self, command: AnyCommand, wait_s: float) -> bool:
+        """Send a command just to see whether OK comes back within ``wait_s``."""
+        with trio.CancelScope(shield=True):
+            await self._write(self._dte.send(command), command)
+            event = await self._wait_event(trio.current_time() + wait_s)
+            if event is None:
+                self._dte.abandon()
+        return isinstance(event, Completed)
+
+    async def wait_quiet(self, quiet_s: float, limit_s: float) -> bool:
+        """Wait until nothing was heard for ``quiet_s``, at most ``limit_s``; say if so."""
+        deadline = trio.current_time() + limit_s
+        while (now := trio.current_time()) < self._heard_at + quiet_s:
+            if now >= deadline:
+                return False
+            self._check_open()
+            await trio.sleep_until(min(deadline, self._heard_at + quiet_s))
+        return True
+
+    async def _write(self, data: bytes, command: AnyCommand) -> None:
+        self._check_open()
+        if wirelog.wire.isEnabledFor(logging.DEBUG):
+            wirelog.log_command(command)
+        self.commands += 1
+        self._outcome = None
+        await self._send(data)
+
+    async def _send(self, data: bytes) -> None:
+        self._asked_at = trio.current_time()
+        self.bytes_out += len(data)
+        try:
+            with trio.fail_after(WRITE_LIMIT_S):
+                await self._port.send_all(data)
+        except trio.TooSlowError:
+            raise LineClosed(
+                f"the module took no byte for {WRITE_LIMIT_S:.0f} s "
+                "(flow control on, but RTS/CTS not wired?)"
+            ) from None
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            raise LineClosed(f"the device failed: {error}") from error
+
+    async def _wait_final(self, command: AnyCommand, limit_s: float) -> Event | None:
+        """Wait for the end of ``command``, handing its payload over at the prompt."""
+        if isinstance(command, SendData):
+            event = await self._wait_event(trio.current_time() + command.prompt_s)
+            if not isinstance(event, PromptReady):
+                return event
+            self._outcome = None
+            payload = self._dte.take_payload()
+            if wirelog.wire.isEnabledFor(logging.DEBUG):
+                wirelog.log_payload(len(payload))
+            await self._send(payload)
+        return await self._wait_event(trio.current_time() + limit_s)
+
+    async def _wait_event(self, deadline: float) -> Event | None:
+        """Wait for the reader to set an outcome; None when time is up."""
+        while self._outcome is None:
+            self._check_open()
+            now = trio.current_time()
+            stalled = self._dte.missing > 0
+            until = min(deadline, self._heard_at + PAYLOAD_STALL_S) if stalled else deadline
+            if now >= until:
+                return None
+            self._wake = trio.Event()
+            with trio.move_on_at(until):
+                await self._wake.wait()
+        return self._outcome
+
+    def _check_open(self) -> None:
+        if self._ended is not None:
+            raise LineClosed(str(self._ended))
+
+    async def _give_up(self, command: AnyCommand) -> None:
+        """Bring the line back into step after ``command`` got no answer, then say so."""
+        prompted = self._dte.prompted
+        damaged = self._dte.missing > 0
+        self._dte.abandon()
+        log.warning("no answer to %s", command.shown)
+        if isinstance(command, SendData) and not prompted:
+            await self._miss_prompt(command)
+        else:
+            await self._resync(command)
+        if damaged:
+            raise DamagedAnswer(command.shown, "the payload stopped short")
+        raise NoAnswer(command.shown, handed_over=prompted)
+
+    async def _miss_prompt(self, command: SendData) -> None:
+        self._late_prompt = False
+        lost = len(command.data) > _AT_BYTES and await self.probe(Attention(), 1.0)
+        if lost and not self._late_prompt:
+            return
+        log.warning("module is in data entry: silent until its own time-out")
+        await trio.sleep(self.data_entry_s)
+        await self._resync(command)
+        raise NoAnswer(command.shown, handed_over=True)
+
+    async def _resync(self, command: AnyCommand) -> None:
+        """Find the line in step again, or raise LineSilent."""
+        await self.wait_quiet(_QUIET_S, _QUIET_LIMIT_S)
+        for _ in range(_PROBES):
+            if await self.probe(Attention(), _PROBE_S):
+                return
+        raise LineSilent(command.shown)
+
+    def _receive(self, data: bytes) -> None:
+        now = trio.current_time()
+        self._heard_at = now
+        self.bytes_in += len(data)
+        if self._asked_at is not None:
+            self.latency_s += (now - self._asked_at - self.latency_s) / 16
+            self._asked_at = None
+        debug = wirelog.wire.isEnabledFor(logging.DEBUG)
+        self._dte.tap = wirelog.log_token if debug else None
+        self._dte.receive_data(data)
+        while True:
+            try:
+                event = self._dte.next_event()
+            except RemoteProtocolError as error:
+                self.on_oddity(str(error))
+                continue
+            if event is None:
+                return
+            self._dispatch(event)
+
+    def _dispatch(self, event: Event) -> None:
+        if isinstance(event, Urc):
+            self.on_urc(event)
+        elif isinstance(event, Completed | Failed | Broken | PromptReady):
+            self._outcome = event
+            self._wake.set()
+        elif isinstance(event, StrayPrompt):
+            self._late_prompt = True
+            self.on_oddity("a prompt nobody asked for")
+        elif isinstance(event, Echoed):
+            self.on_oddity(f"echo of {event.line!r}")
+        elif isinstance(event, Stray):
+            self.on_oddity(f"stray {event.what}")
+        else:
+            self._ignore(event)
+
+    def _ignore(self, event: Unknown) -> None:
+        log.debug("ignored: %r", event.line)
+
+
+@asynccontextmanager
+async def open_channel(port: Port) -> AsyncIterator[AtChannel]:
+    """Run a channel over ``port``, which is closed in the end.
+
+    The body is cancelled and LineClosed raised (in a group) when the line ends.
+    """
+    channel = AtChannel(port)
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(channel.read_forever)
+            try:
+                yield channel
+            finally:
+                nursery.cancel_scope.cancel()
+    finally:
+        with trio.CancelScope(shield=True):
+            await port.aclose()

@@ -1,0 +1,188 @@
+"""The one task that uses the line: asks the policy, runs an exchange, books its cost.
+
+Links register as sources; everybody else calls ``execute()``. Only this task awaits
+``AtChannel.roundtrip()``, so one exchange is on the line at a time, no turn is ever held
+over a sleep, and a caller that is cancelled leaves the exchange under way to finish.
+
+When the task ends, for whatever reason, everyone waiting for it is woken with an error.
+"""
+
+import math
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol, TypeVar, cast
+
+import trio
+
+from modemproxy.at.commands import Command
+from modemproxy.errors import CommandError, LineClosed, ModemProxyError
+from modemproxy.line.channel import AtChannel
+from modemproxy.line.policy import Grant, Offer, Policy, Work
+
+ReplyT = TypeVar("ReplyT")
+
+#: Busy answers of this many links within the window close writing for all of them.
+_BUSY_LINKS: Final = 3
+_BUSY_WINDOW_S: Final = 0.2
+_HOLD_FIRST_S: Final = 0.5
+_HOLD_LIMIT_S: Final = 2.0
+
+
+class Source(Protocol):
+    """A link, as the scheduler sees it."""
+
+    def offer(self, now: float) -> Offer:
+        """Say what it could do now."""
+
+    async def exchange(self, grant: Grant) -> int:
+        """Do one exchange and return how many payload bytes it moved."""
+
+
+@dataclass(slots=True, eq=False)
+class _Request:
+    """A control command on its way through the line."""
+
+    command: Command[Any]
+    done: trio.Event = field(default_factory=trio.Event)
+    reply: object = None
+    error: ModemProxyError | None = None
+
+
+class WriteHold:
+    """Holds writing on every link while several are told busy; ends by time.
+
+    After its time one link may try one send; busy again doubles the time.
+    """
+
+    def __init__(self) -> None:
+        self._busy: dict[int, float] = {}
+        self._length_s = _HOLD_FIRST_S
+        self.until = -math.inf
+
+    def note_busy(self, key: int, now: float) -> None:
+        """A link's send was answered busy."""
+        self._busy[key] = now
+        recent = [k for k, at in self._busy.items() if now - at <= _BUSY_WINDOW_S]
+        if len(recent) >= _BUSY_LINKS or self.until > -math.inf:
+            self.until = now + self._length_s
+            self._length_s = min(_HOLD_LIMIT_S, self._length_s * 2)
+
+    def note_progress(self) -> None:
+        """A send was confirmed, or bytes were acknowledged: the module takes data again."""
+        self._busy.clear()
+        self.until = -math.inf
+        self._length_s = _HOLD_FIRST_S
+
+
+class Scheduler:
+    """Shares one line among links and control commands."""
+
+    def __init__(self, channel: AtChannel, policy: Policy) -> None:
+        self._channel = channel
+        self._requests: deque[_Request] = deque()
+        self._sources: dict[int, Source] = {}
+        self._kicked = trio.Event()
+        self._running = False
+        self._current: _Request | None = None
+        self._ended = False
+        self.policy = policy
+        self.write_hold = WriteHold()
+
+    @property
+    def channel(self) -> AtChannel:
+        """The line underneath."""
+        return self._channel
+
+    def add(self, key: int, source: Source, weight: float) -> None:
+        """Let a link take part."""
+        self._sources[key] = source
+        self.policy.add(key, weight)
+        self.kick()
+
+    def remove(self, key: int) -> None:
+        """A link is over."""
+        self._sources.pop(key, None)
+        self.policy.remove(key)
+
+    def kick(self) -> None:
+        """Say that an offer may have changed."""
+        self._kicked.set()
+
+    async def execute(self, command: Command[ReplyT]) -> ReplyT:
+        """Have one control command done, in order of asking.
+
+        Cancelling takes a command that waits out of the queue; one that is under way
+        finishes without us.
+
+        Raises:
+            CommandError: refused, damaged or not answered; the line is in step.
+            LineError: the line ended, before or meanwhile.
+        """
+        if self._ended:
+            raise LineClosed("the line was closed")
+        _ = command.text  # text that is not fit for the line is refused here, not in its task
+        request = _Request(command)
+        self._requests.append(request)
+        self.kick()
+        try:
+            await request.done.wait()
+        finally:
+            if request in self._requests:
+                self._requests.remove(request)
+        if request.error is not None:
+            raise request.error
+        return cast(ReplyT, request.reply)
+
+    async def run(self) -> None:
+        """Serve until cancelled or the line ends.
+
+        Raises:
+            LineError: the line ended; every waiter has been told.
+        """
+        try:
+            while True:
+                await self._step()
+        finally:
+            self._ended = True
+            self._fail_waiters()
+
+    async def _step(self) -> None:
+        now = trio.current_time()
+        offers = {key: source.offer(now) for key, source in self._sources.items()}
+        grant = self.policy.pick(now, offers, control=bool(self._requests))
+        if grant is None:
+            await self._wait_for_work(
+                min((o.due_at for o in offers.values()), default=math.inf)
+            )
+            return
+        moved = await self._run(grant)
+        ended = trio.current_time()
+        self.policy.latency_s = self._channel.latency_s
+        self.policy.charge(grant, ended, ended - now, moved)
+
+    async def _wait_for_work(self, due_at: float) -> None:
+        with trio.move_on_at(due_at):
+            await self._kicked.wait()
+        self._kicked = trio.Event()
+
+    async def _run(self, grant: Grant) -> int:
+        if grant.work is Work.CONTROL:
+            await self._run_control(self._requests.popleft())
+            return 0
+        return await self._sources[grant.key].exchange(grant)
+
+    async def _run_control(self, request: _Request) -> None:
+        self._current = request
+        try:
+            request.reply = await self._channel.roundtrip(request.command)
+        except CommandError as error:
+            request.error = error
+        self._current = None
+        request.done.set()
+
+    def _fail_waiters(self) -> None:
+        waiting = [*self._requests, *([self._current] if self._current else [])]
+        self._requests.clear()
+        for request in waiting:
+            request.error = LineClosed("the line was closed")
+            request.done.set()

@@ -1,0 +1,1 @@
+"""The module as a thing that is up or down: links, bring-up, session, lifecycle."""

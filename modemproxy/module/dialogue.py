@@ -1,0 +1,110 @@
+"""Commands in sequence before a session exists: bring-up and goodbye talk through this.
+
+No scheduler runs yet, so the channel is used directly, by this task alone. Asynchronous
+results (``+NETOPEN: 0`` ...) are kept as they come, because they may stand before or
+after the OK of their command.
+"""
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+import trio
+
+from modemproxy.at.commands import Command
+from modemproxy.at.results import Refused
+from modemproxy.at.urcs import ModuleBooted, NetworkLost, Urc
+from modemproxy.errors import BringUpFailed, CommandError, ModuleRebooted
+from modemproxy.line.channel import AtChannel
+
+log = logging.getLogger(__name__)
+
+ReplyT = TypeVar("ReplyT")
+
+
+class Dialogue:
+    """One task's talk with the module, step by step.
+
+    Attributes:
+        channel: the line.
+        echoed: a command line came back since this was last cleared.
+    """
+
+    def __init__(self, channel: AtChannel) -> None:
+        self.channel = channel
+        self.echoed = False
+        self._heard: list[Urc] = []
+        self._news = trio.Event()
+        self._booted = False
+        channel.on_urc = self._hear
+        channel.on_oddity = self._note_oddity
+
+    def _hear(self, urc: Urc) -> None:
+        self._booted = self._booted or isinstance(urc, ModuleBooted)
+        self._heard.append(urc)
+        del self._heard[:-100]
+        self._news.set()
+
+    def _note_oddity(self, what: str) -> None:
+        log.debug("%s", what)
+        self.echoed = self.echoed or what.startswith("echo")
+
+    @asynccontextmanager
+    async def step(self, name: str) -> AsyncIterator[None]:
+        """Time and log a step; a command that fails in it fails the step by name."""
+        started = trio.current_time()
+        try:
+            yield
+        except CommandError as error:
+            raise BringUpFailed(name, str(error)) from error
+        finally:
+            log.debug("bring-up: %s took %.2f s", name, trio.current_time() - started)
+        log.info("bring-up: %s ok (%.2f s)", name, trio.current_time() - started)
+
+    async def ask(self, command: Command[ReplyT]) -> ReplyT:
+        """Do one command.
+
+        Raises:
+            CommandError, LineError: as ``AtChannel.roundtrip``.
+            ModuleRebooted: the module restarted meanwhile.
+        """
+        if self._booted:
+            raise ModuleRebooted("the module restarted during bring-up")
+        return await self.channel.roundtrip(command)
+
+    async def attempt(self, command: Command[ReplyT]) -> ReplyT | None:
+        """Do one command that not every firmware has; None when it is refused."""
+        try:
+            return await self.ask(command)
+        except Refused as error:
+            log.debug("%s (goes on without)", error)
+            return None
+
+    async def ask_with_result(
+        self, command: Command[None], is_result: Callable[[Urc], bool], limit_s: float
+    ) -> Urc | None:
+        """Do a command whose result may come before or after OK.
+
+        Returns:
+            The result, or None if none came within ``limit_s`` seconds after OK.
+
+        Raises:
+            Refused: with the result's number in ``code`` where there was one.
+        """
+        self._heard.clear()
+        await self.ask(command)
+        with trio.move_on_after(limit_s):
+            while True:
+                for urc in self._heard:
+                    if is_result(urc):
+                        return urc
+                    if isinstance(urc, ModuleBooted | NetworkLost):
+                        return None
+                self._news = trio.Event()
+                await self._news.wait()
+        return None
+
+    def forget_boot(self) -> None:
+        """A boot banner before the first settings is no news."""
+        self._booted = False

@@ -1,0 +1,164 @@
+"""The receiving half of a link: hints, reads, polls and the end of the stream. Sync.
+
+The module's report that data waits is a hint: it is given once until the buffer was
+emptied, and now and then it is lost. So a hint is read at once and to the end (``rest``
+says how much is left), once more shortly after, and then polled with growing gaps.
+
+The end is not the module's word that the far side closed, but two empty reads at least
+50 ms apart after it: data queued behind the buffer moves up only when the buffer drains.
+"""
+
+from dataclasses import dataclass, field
+from math import inf
+from typing import Final
+
+from modemproxy.at.tcpip import CHUNK, MAX_READ
+
+#: Two chunks: one on its way to the host, one on its way from the module.
+INBOX_LIMIT: Final = 2 * MAX_READ
+_SMALL_REST: Final = 256
+_CONFIRM_S: Final = 0.1
+_FIRST_POLL_S: Final = 0.25
+#: While a link was active a moment ago, a lost hint may cost a second, not more.
+_ACTIVE_FOR_S: Final = 5.0
+_ACTIVE_CEILING_S: Final = 1.0
+_IDLE_CEILING_S: Final = 30.0
+_ANSWER_S: Final = 0.3
+_END_GAP_S: Final = 0.05
+#: Polls that found data nobody announced, before hints count as unreliable.
+_LOST_HINTS: Final = 2
+
+
+@dataclass(slots=True)
+class HintHealth:
+    """Whether this session's data reports can be relied on (shared by its links)."""
+
+    lost: int = 0
+
+    @property
+    def reliable(self) -> bool:
+        """No lost hint was noticed so far."""
+        return self.lost < _LOST_HINTS
+
+
+@dataclass(slots=True)
+class Inbound:
+    """What is known about the bytes coming from the far side."""
+
+    hints: HintHealth
+    chunks: list[bytes] = field(default_factory=list)
+    held: int = 0
+    hint: bool = False
+    announced: bool = False
+    rest: int = 0
+    polling: bool = False
+    poll_at: float = inf
+    poll_gap: float = _FIRST_POLL_S
+    active_at: float = -inf
+    data_at: float = -inf
+    far_closed: bool = False
+    empty_answers: int = 0
+    empty_at: float = -inf
+    total: int = 0
+
+    def open(self, now: float) -> None:
+        """The link is up: the far side may have spoken before we look."""
+        self.note_activity(now)
+
+    def note_activity(self, now: float, soon: float = _FIRST_POLL_S) -> None:
+        """Something happened on the link: poll soon, and keep the gaps short for a while."""
+        self.active_at = now
+        self.poll_gap = _FIRST_POLL_S
+        self.poll_at = min(self.poll_at, now + soon)
+
+    def note_sent(self, now: float) -> None:
+        """Our bytes left: expect an answer. A cheap cure for its lost report."""
+        self.note_activity(now, _ANSWER_S)
+
+    def note_hint(self) -> None:
+        """The module says that data waits."""
+        self.hint = True
+        self.announced = True
+
+    def note_far_close(self, now: float) -> None:
+        """The far side closed: from here on reads look for the end."""
+        self.far_closed = True
+        self.hint = True
+        self.empty_answers = 0
+        self.note_activity(now)
+
+    def note_data(self, data: bytes, rest: int, now: float) -> None:
+        """A read brought ``data``; the module holds ``rest`` more."""
+        if self.polling and not self.hint and not self.far_closed:
+            self.hints.lost += 1
+        self.chunks.append(data)
+        self.held += len(data)
+        self.total += len(data)
+        self.data_at = now
+        self.rest = rest
+        self.hint = rest > 0 or self.far_closed
+        self.announced = rest > 0
+        self.empty_answers = 0
+        self.note_activity(now, _CONFIRM_S)
+
+    def note_empty(self, now: float) -> None:
+        """A read found nothing."""
+        self.rest = 0
+        if self.far_closed:
+            self.empty_answers += 1
+            self.empty_at = now
+            return
+        self.hint = self.announced = False
+        self._back_off(now)
+
+    def _back_off(self, now: float) -> None:
+        ceiling = _IDLE_CEILING_S
+        if now - self.active_at < _ACTIVE_FOR_S or not self.hints.reliable:
+            ceiling = _ACTIVE_CEILING_S
+        self.poll_at = now + min(self.poll_gap, ceiling)
+        self.poll_gap = min(self.poll_gap * 2, ceiling)
+
+    def take(self, max_bytes: int | None) -> bytes:
+        """Take bytes that were read out of the inbox; empty when there are none."""
+        if not self.chunks:
+            return b""
+        data = self.chunks.pop(0)
+        if max_bytes is not None and len(data) > max_bytes:
+            self.chunks.insert(0, data[max_bytes:])
+            data = data[:max_bytes]
+        self.held -= len(data)
+        return data
+
+    @property
+    def ended(self) -> bool:
+        """The far side closed and its last byte has been read."""
+        return self.far_closed and self.empty_answers >= 2
+
+    @property
+    def room(self) -> int:
+        """How many bytes a read may bring: a full chunk or nothing."""
+        return CHUNK if INBOX_LIMIT - self.held >= CHUNK else 0
+
+    def read_offer(self, now: float) -> int:
+        """How many bytes to read now because something says that they are there."""
+        if self.ended or not self.hint or self._end_check_at() > now:
+            return 0
+        return self.room
+
+    def poll_due(self, now: float) -> bool:
+        """Whether to look although nothing says that there is something."""
+        return not self.far_closed and self.poll_at <= now and self.room > 0
+
+    @property
+    def small(self) -> bool:
+        """The next read is not known to be a large one."""
+        return self.rest <= _SMALL_REST
+
+    def due_at(self) -> float:
+        """When time alone will make this half want to read."""
+        if self.ended or not self.room:
+            return inf
+        return self._end_check_at() if self.far_closed else self.poll_at
+
+    def _end_check_at(self) -> float:
+        return self.empty_at + _END_GAP_S if self.empty_answers else -inf

@@ -1,0 +1,155 @@
+"""Bring-up, second half: the embedded TCP/IP stack, from whatever it was to ours."""
+
+import logging
+from typing import Final
+
+import trio
+
+from modemproxy.at.commands import Assign, QueryAddress, SetDns
+from modemproxy.at.results import Refused, tcpip_error_text
+from modemproxy.at.tcpip import (
+    MAX_TIMEOUT_S,
+    MIN_TIMEOUT_S,
+    SERVERS,
+    CloseLink,
+    CloseNet,
+    OpenNet,
+    QueryIp,
+    QueryLinks,
+    QueryNet,
+    QueryReceiveMode,
+    QueryServers,
+    StopServer,
+)
+from modemproxy.at.urcs import NetClosed, NetOpened, ServerStopped, Urc
+from modemproxy.config import ModemConfig
+from modemproxy.errors import BringUpFailed
+from modemproxy.module.dialogue import Dialogue
+
+log = logging.getLogger(__name__)
+
+PDP_LIMIT_S: Final = 150.0
+#: CIPTIMEOUT's third field: how long the module waits for a payload or a send.
+SEND_LIMIT_S: Final = 15.0
+_CLOSE_LIMIT_S: Final = 30.0
+_NET_TRIES: Final = 3
+_NET_PAUSE_S: Final = 2.0
+
+
+class Stack:
+    """The steps that make the module's sockets ours."""
+
+    def __init__(self, dialogue: Dialogue, modem: ModemConfig, connect_s: float) -> None:
+        self._dialogue = dialogue
+        self._modem = modem
+        self._connect_s = connect_s
+
+    async def close_left_over_network(self) -> None:
+        """Take down a stack that somebody else left open, with its servers and links."""
+        try:
+            is_open = await self._dialogue.ask(QueryNet())
+        except Refused as error:
+            await self._explain_no_sockets()
+            raise BringUpFailed("sockets", str(error)) from error
+        if is_open:
+            log.info("the network was open already: closing what was left")
+            await self._stop_servers()
+            await self._close_network()
+
+    async def _explain_no_sockets(self) -> None:
+        """Some firmware has no TCP/IP commands at all, though the bearer is up."""
+        if await self._dialogue.attempt(QueryIp()) is None:
+            address = await self._dialogue.attempt(QueryAddress())
+            bearer = f" (the bearer itself is up: {address})" if address else ""
+            raise BringUpFailed(
+                "sockets",
+                "this module's firmware has no TCP/IP socket commands: NETOPEN is unknown"
+                f"{bearer}. Another firmware or model is needed",
+            )
+
+    async def _close_network(self) -> None:
+        """Whatever NETCLOSE answers, NETOPEN? afterwards tells."""
+        try:
+            await self._dialogue.ask_with_result(
+                CloseNet(), lambda urc: isinstance(urc, NetClosed), _CLOSE_LIMIT_S
+            )
+        except Refused as error:
+            log.debug("%s", error)
+
+    async def configure_sockets(self) -> bool:
+        """Everything before NETOPEN: some of it latches there. Says if packages are kept."""
+        dialogue = self._dialogue
+        await dialogue.attempt(Assign("CIPMODE", "0"))
+        await dialogue.ask(Assign("CIPRXGET", "1"))
+        for name, value in (("CIPSENDMODE", "0"), ("CIPHEAD", "1"), ("CIPSRIP", "1")):
+            await dialogue.attempt(Assign(name, value))
+        # Strings for errors, link numbers in pushed data, datagrams kept apart.
+        package_mode = await self._accepts("CIPCCFG", "10,0,0,1,1,0,500,1")
+        if not package_mode:
+            await dialogue.attempt(Assign("CIPCCFG", "10,0,0,1,1,0,500"))
+        await dialogue.attempt(Assign("CIPCFG", '"DATAECHO",OFF'))
+        await dialogue.attempt(Assign("CIPTIMEOUT", self._time_outs()))
+        if self._modem.ip_type == "IPV6":
+            await dialogue.attempt(Assign("CSOCKSETPN", "1,6"))
+        if self._modem.dns:
+            await dialogue.attempt(SetDns(self._modem.dns))
+        return package_mode
+
+    async def _accepts(self, name: str, values: str) -> bool:
+        try:
+            await self._dialogue.ask(Assign(name, values))
+        except Refused:
+            return False
+        return True
+
+    def _time_outs(self) -> str:
+        open_s = min(MAX_TIMEOUT_S, max(MIN_TIMEOUT_S, self._connect_s))
+        return ",".join(str(int(s * 1000)) for s in (MAX_TIMEOUT_S, open_s, SEND_LIMIT_S))
+
+    async def open_network(self) -> None:
+        """Bring the stack up, in three tries."""
+        problem = ""
+        for attempt in range(_NET_TRIES):
+            if attempt:
+                await trio.sleep(_NET_PAUSE_S)
+                await self._close_network()
+            problem = await self._try_open_network()
+            if not problem:
+                return
+            log.warning("NETOPEN failed: %s", problem)
+        raise BringUpFailed("network", f"NETOPEN failed {_NET_TRIES} times: {problem}")
+
+    async def _try_open_network(self) -> str:
+        """Return what went wrong, or nothing."""
+        try:
+            result: Urc | None = await self._dialogue.ask_with_result(
+                OpenNet(), lambda urc: isinstance(urc, NetOpened), PDP_LIMIT_S
+            )
+        except Refused as error:
+            # We closed it: opened meanwhile can only be by this very command.
+            return "" if error.failure.is_ip("Network is already opened") else str(error)
+        if isinstance(result, NetOpened):
+            return "" if result.err == 0 else tcpip_error_text(result.err)
+        return f"no result within {PDP_LIMIT_S:.0f} s"
+
+    async def clear_left_overs(self) -> None:
+        """See that the mode held, and that no link and no server is there."""
+        dialogue = self._dialogue
+        if await dialogue.attempt(QueryReceiveMode()) != 1:
+            await dialogue.ask(Assign("CIPRXGET", "1"))
+        states = await dialogue.attempt(QueryLinks()) or ()
+        for number, is_open in enumerate(states):
+            if is_open:
+                await dialogue.attempt(CloseLink(number))
+        await self._stop_servers()
+
+    async def _stop_servers(self) -> None:
+        servers = await self._dialogue.attempt(QueryServers())
+        listening = range(SERVERS) if servers is None else sorted(servers)
+        for index in listening:
+            try:
+                await self._dialogue.ask_with_result(
+                    StopServer(index), lambda urc: isinstance(urc, ServerStopped), 2.0
+                )
+            except Refused as error:
+                log.debug("%s", error)

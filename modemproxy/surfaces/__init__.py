@@ -1,0 +1,1 @@
+"""What clients touch: listeners, access rules, and the relay between two streams."""
