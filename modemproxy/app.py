@@ -54,7 +54,7 @@ async def run(
         TcpForward(forward, bind(forward), lifecycle.gate, config.timeouts)
         for forward in config.forwards
     ]
-    stopping = stop or trio.Event()
+    stopping = trio.Event() if stop is None else stop
     async with trio.open_nursery() as program:
         if stop is None:
             await program.start(_watch_signals, stopping, program.cancel_scope)

@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from modemproxy.config import Config, load
-from modemproxy.config_example import example
-from modemproxy.config_keys import LATER, entries
-from modemproxy.config_model import Forward, LogConfig, ModemConfig, Timeouts
-from modemproxy.config_schema import schema
+from modemproxy.config.example import example
+from modemproxy.config.keys import LATER, entries
+from modemproxy.config.model import Forward, LogConfig, ModemConfig, Timeouts
+from modemproxy.config.schema import schema
 from modemproxy.errors import ConfigError
 
 IN_REPOSITORY = Path(__file__).parent.parent / "config" / "modemproxy.yaml"

@@ -11,7 +11,7 @@ through ``quoted()``, which refuses what could end the string or the line.
 from dataclasses import dataclass
 from typing import ClassVar, Final, Generic, TypeVar
 
-from modemproxy.at.urcs import Urc, split_fields, split_tag
+from modemproxy.at.urcs import Urc, parse_urc, split_fields, split_tag
 from modemproxy.errors import LocalProtocolError, RemoteProtocolError
 
 ReplyT = TypeVar("ReplyT")
@@ -169,7 +169,9 @@ class Identify(Command[str]):
     def takes(self, line: bytes) -> bool:
         """Free text, or the tagged form some firmware uses."""
         tag, _ = split_tag(line)
-        return tag in (b"", b"+" + self.what.encode())
+        if not tag:
+            return parse_urc(line) is None  # the words of a late boot are no model name
+        return tag == b"+" + self.what.encode()
 
     def parse(self, info: list[bytes]) -> str:
         """The words, joined."""
@@ -240,8 +242,10 @@ class QueryRegistration(Command[int]):
     def takes(self, line: bytes) -> bool:
         """The answer has one field more than the unsolicited form: ``<n>`` comes first."""
         tag, rest = split_tag(line)
-        fields = split_fields(rest)
-        return tag == b"+" + self.domain.encode() and len(fields) >= 2 and fields[1].isdigit()
+        if tag != b"+" + self.domain.encode():
+            return False
+        fields = split_fields(rest)  # in the long unsolicited form <tac> stands here
+        return len(fields) >= 2 and fields[1].isdigit() and len(fields[1]) <= 2
 
     def parse(self, info: list[bytes]) -> int:
         """``<stat>``."""
@@ -266,7 +270,8 @@ class QueryContexts(Command[dict[int, tuple[str, str]]]):
             fields = split_fields(split_tag(line)[1])
             if len(fields) >= 3:
                 cid = parse_int(fields[0], "CGDCONT")
-                contexts[cid] = fields[1].decode(), fields[2].decode("ascii", "replace")
+                words = [field.decode("ascii", "replace") for field in fields[1:3]]
+                contexts[cid] = words[0], words[1]
         return contexts
 
 

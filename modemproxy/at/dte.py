@@ -95,6 +95,8 @@ class Unknown:
 Event = Completed | Failed | Broken | PromptReady | Echoed | Stray | StrayPrompt | Unknown | Urc
 
 _TRAILERS: Final = (b"\r\n", b"\r\n\r\n")
+#: So many reads in a row that do not fit mean that the one learned from was damaged.
+_MISFITS: Final = 3
 
 
 class Dte:
@@ -106,6 +108,7 @@ class Dte:
         self._forget()
         #: The trailer of this session's reads, once seen.
         self.trailer: bytes | None = None
+        self._misfits = 0
         #: Called with every token, for a wire transcript.
         self.tap: Callable[[Token], None] | None = None
 
@@ -129,6 +132,11 @@ class Dte:
     def missing(self) -> int:
         """Bytes of an announced payload still to come."""
         return self._framer.missing
+
+    @property
+    def receiving(self) -> bool:
+        """An answer with a payload has begun and not ended."""
+        return self._framer.missing > 0 or self._payload is not None
 
     @property
     def prompted(self) -> bool:
@@ -277,6 +285,10 @@ class Dte:
         between = 4 * self._tail_lines
         trailer = self._tail[: len(self._tail) - between]
         legal = trailer in _TRAILERS and self._tail == b"\r\n" * (len(self._tail) // 2)
-        if not legal or trailer != (self.trailer or trailer):
+        fits = legal and trailer == (self.trailer or trailer)
+        self._misfits = 0 if fits else self._misfits + 1
+        if not fits:
+            if self._misfits >= _MISFITS:
+                self.trailer = None
             raise RemoteProtocolError(f"{command.shown}: wrong trailer {self._tail!r}")
         self.trailer = trailer

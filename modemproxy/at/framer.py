@@ -28,9 +28,11 @@ MAX_LINE_BYTES: Final = 4096
 #: No report and no read carries more (manual 15.2.5); a longer count is a damaged header.
 MAX_PAYLOAD_BYTES: Final = 1500
 
-_READ_HEADER: Final = re.compile(rb"\+CIPRXGET:\s*2\s*,\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*$")
-_PUSH_HEADER: Final = re.compile(rb"\+IPD\s*(\d+):?$")
-_LINK_PUSH_HEADER: Final = re.compile(rb"\+RECEIVE,\s*(\d+)\s*,\s*(\d+):?$")
+_READ_HEADER: Final = re.compile(
+    rb"\+CIPRXGET:\s*2\s*,\s*(\d{1,9})\s*,\s*(\d{1,9})\s*,\s*(\d{1,9})\s*$"
+)
+_PUSH_HEADER: Final = re.compile(rb"\+IPD\s*(\d{1,9}):?$")
+_LINK_PUSH_HEADER: Final = re.compile(rb"\+RECEIVE,\s*(\d{1,9})\s*,\s*(\d{1,9}):?$")
 _BLANK: Final = b"\r\n \t\0"
 
 
@@ -98,7 +100,9 @@ class Framer:
         return self._next_payload()
 
     def reset(self) -> None:
-        """Give up an announced payload: what came of it is read as text again."""
+        """Give up an announced payload and drop what came of it: it was never text."""
+        if self._header is not None:
+            self._buffer.clear()
         self._header = None
         self._lead.clear()
 
@@ -146,15 +150,12 @@ class Framer:
         buffer = self._buffer
         newline = buffer.find(b"\n")
         carriage = buffer.find(b"\r", 0, newline if newline >= 0 else len(buffer))
-        if 0 <= carriage < len(buffer) - 1:
-            return carriage
-        if newline >= 0:
-            return newline
-        if len(buffer) > MAX_LINE_BYTES:
-            size = len(buffer)
-            buffer.clear()
-            raise RemoteProtocolError(f"line of more than {size} bytes")
-        return -1
+        end = carriage if carriage >= 0 else newline
+        if end > MAX_LINE_BYTES or (end < 0 and len(buffer) > MAX_LINE_BYTES):
+            # The same cut wherever the reads fall, so that what follows frames the same.
+            del buffer[: MAX_LINE_BYTES + 1]
+            raise RemoteProtocolError(f"line of more than {MAX_LINE_BYTES} bytes")
+        return -1 if end == len(buffer) - 1 and end == carriage else end
 
     def _starts_payload(self, text: bytes, end: int) -> bool:
         header = _parse_header(text)

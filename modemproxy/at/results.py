@@ -169,7 +169,7 @@ class Failure:
 BARE_ERROR: Final = Failure(Dialect.BARE, None, "ERROR")
 
 # Spaces after the colon vary between firmwares; so does the case of the words.
-_CIPERROR = re.compile(rb"\+CIPERROR:\s*(\d+)\s*$")
+_CIPERROR = re.compile(rb"\+CIPERROR:\s*(\d{1,9})\s*$")
 _IP_ERROR = re.compile(rb"\+IP ERROR:\s*(.*?)\s*$", re.IGNORECASE)
 _CME_ERROR = re.compile(rb"\+CM([ES]) ERROR:\s*(.*?)\s*$", re.IGNORECASE)
 
@@ -220,7 +220,7 @@ def _number_or_words(
 ) -> tuple[int | None, str]:
     """Accept either form of an error value; the table supplies the other one."""
     words = raw.decode("ascii", "replace")
-    if words.isdecimal():
+    if words.isdecimal() and len(words) < 10:
         return int(words), texts.get(int(words), f"error {words}")
     return codes.get(words.casefold()), words
 

@@ -146,7 +146,15 @@ def split_fields(rest: bytes) -> list[bytes]:
     """Split the values behind a tag at commas outside quotes; quotes are removed."""
     if b'"' not in rest:
         return [field.strip() for field in rest.split(b",")]
-    return [field.strip().strip(b'"') for field in _FIELD.findall(rest)]
+    fields: list[bytes] = []
+    inside = False
+    for part in rest.split(b","):
+        if inside:
+            fields[-1] += b"," + part
+        else:
+            fields.append(part)
+        inside ^= bool(part.count(b'"') % 2)
+    return [field.strip().strip(b'"') for field in fields]
 
 
 def split_tag(line: bytes) -> tuple[bytes, bytes]:
@@ -170,7 +178,6 @@ def parse_urc(line: bytes) -> Urc | None:
         return None
 
 
-_FIELD: Final = re.compile(rb'(?:"[^"]*"|[^,"])+')
 _TAGGED: Final = re.compile(rb"([+*][A-Za-z]+)\s*:?\s*(.*)$", re.DOTALL)
 _BOOT_WORDS: Final = frozenset({b"RDY", b"START", b"QCRDY"})
 _PROGRESS_WORDS: Final = frozenset({b"SMS DONE", b"PB DONE"})

@@ -49,9 +49,10 @@ class ByHand(trio.abc.Stream):
         return said
 
     async def ready(self) -> None:
-        """Go as a driver does: echo off, buffer mode, network open."""
-        await self.ask(b"ATE0;+CIPRXGET=1\r")
-        await self.ask(b"AT+NETOPEN\r")
+        """Go as a driver does: echo off, buffer mode, network open; takes two seconds."""
+        for line in (b"ATE0;+CIPRXGET=1\r", b"AT+NETOPEN\r"):
+            await self.ask(line)
+            await self.heard(1)
 
     def unplug(self) -> None:
         """End the stream."""

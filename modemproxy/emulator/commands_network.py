@@ -138,6 +138,8 @@ def cgact(dce: Dce, call: Call) -> Reply:
         return ok(*(f"+CGACT: {cid},{up if cid == 1 else 0}" for cid in dce.saved.contexts))
     if call.form is Form.SET and call.number(0) not in (0, 1):
         return ERROR
+    if call.form is Form.SET and call.number(0) == 0 and call.number(1) in (None, 1, 8):
+        return ERROR
     return OK if dce.radio.attached else dce.cme(30)
 
 

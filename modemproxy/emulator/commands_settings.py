@@ -67,7 +67,7 @@ def registration(dce: Dce, call: Call) -> Reply:
     """CREG, CGREG, CEREG (chapter 5): the query says mode and stat."""
     if call.form is Form.QUERY:
         mode = dce.settings.one(call.name)
-        return ok(f"{call.name}: {mode},{dce.radio.stat(call.name)}")
+        return ok(f"{call.name}: {mode},{dce.radio.report(call.name)}")
     return setting(dce, call)
 
 

@@ -13,6 +13,7 @@ final result code. What follows a final result (``+CIPOPEN: 0,0`` and the like) 
 from collections import deque
 from collections.abc import Callable, Mapping
 from enum import Enum
+from functools import partial
 
 from modemproxy.at.results import CME_ERRORS
 from modemproxy.emulator.context import Context
@@ -96,9 +97,16 @@ class Dce:
 
     # -- the line --
 
-    def receive(self, data: bytes) -> None:
-        """Take bytes from the DTE; before the boot banner they are lost."""
+    def receive(self, data: bytes, at: float | None = None) -> None:
+        """Take bytes from the DTE; before the boot banner they are lost.
+
+        Args:
+            data: the bytes.
+            at: when exactly the last of them came, when the driver is late; None is now.
+        """
         self.ctx.touch()
+        if at is not None:
+            self.ctx.now = at
         if self.power is Power.ON:
             self.input.receive(data)
 
@@ -270,4 +278,4 @@ class Dce:
             self.out.put(Piece.RAW, self.profile.boot_noise)
             for delay, line in self.profile.banner:
                 text = line.format(sim=self.radio.sim)
-                self.ctx.later(delay, lambda text=text: self.out.urc(text))  # type: ignore[misc]
+                self.ctx.later(delay, partial(self.out.urc, text))

@@ -14,6 +14,9 @@ _CLOCK_MONOTONIC: Final = 1
 _FLAGS: Final = os.O_NONBLOCK | os.O_CLOEXEC
 _NS: Final = 1_000_000_000
 
+#: Waking up takes about this long (measured: 0.1 to 0.2 ms), so the alarm is set earlier.
+_LEAD_S: Final = 100e-6
+
 
 class _Timespec(ctypes.Structure):
     _fields_ = (("seconds", ctypes.c_long), ("nanoseconds", ctypes.c_long))
@@ -40,7 +43,7 @@ class FineTimer:
 
     async def __call__(self, when: float) -> None:
         """Sleep until ``when`` (seconds); a checkpoint also when that is past."""
-        delay = when - trio.current_time()
+        delay = when - trio.current_time() - _LEAD_S
         if delay <= 0:
             await trio.lowlevel.checkpoint()
             return

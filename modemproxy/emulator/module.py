@@ -52,6 +52,7 @@ class EmulatedModule:
         self.dte_baudrate: Callable[[], int | None] = lambda: None
         self.trace: Callable[[str, bytes], None] = lambda _direction, _data: None
         self._output = trio.Event()
+        self._output_since = trio.current_time()
         self._timers = trio.Event()
         self._sleeping: tuple[float, trio.CancelScope] | None = None
         self._one_client = trio.Lock()
@@ -96,6 +97,7 @@ class EmulatedModule:
 
     def inject(self, raw: bytes) -> None:
         """Say exactly these bytes now, at the next boundary of a piece."""
+        self.dce.ctx.touch()
         self.dce.out.put(Piece.RAW, raw)
 
     def set_profile(self, **changes: Any) -> None:  # noqa: ANN401 - any field's own type
@@ -147,13 +149,16 @@ class EmulatedModule:
             nursery.cancel_scope.cancel()
 
     async def _receive(self, stream: trio.abc.Stream, direction: PacedDirection) -> None:
-        while data := await receive_paced(stream, direction):
+        while True:
+            data, at = await receive_paced(stream, direction)
+            if not data:
+                return
             self.bytes_in += len(data)
             self.trace(">", data)
             if self._same_speed():
-                self.dce.receive(data)
+                self.dce.receive(data, at)
             elif self.profile.wrong_speed == "garble":
-                self.dce.receive(data.translate(_GARBLED))
+                self.dce.receive(data.translate(_GARBLED), at)
 
     async def _send(self, stream: trio.abc.Stream, direction: PacedDirection) -> None:
         out = self.dce.out
@@ -165,7 +170,8 @@ class EmulatedModule:
                 queued = False
                 await self._output.wait()
             data = self.dce.take_output(direction.chunk_bytes())
-            await direction.wait_passed(len(data), queued=queued)
+            since = None if queued else self._output_since
+            await direction.wait_passed(len(data), queued=queued, since=since)
             queued = True
             if data:
                 await self._put(stream, data)
@@ -195,7 +201,11 @@ class EmulatedModule:
 
     def _changed(self) -> None:
         """Wake whoever has something to do: output was queued, or a timer set."""
-        self._output.set()
+        if len(self.dce.out):
+            # the exact time of the cause: lateness in waking up must not add up
+            if not self._output.is_set():
+                self._output_since = self.dce.ctx.now
+            self._output.set()
         self._timers.set()
         if self._sleeping is not None:
             deadline = self.dce.next_deadline()

@@ -7,7 +7,7 @@ one tick; a tick is longer while much is queued, which saves wake-ups and change
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, Protocol, runtime_checkable
 
 import trio
 
@@ -25,6 +25,13 @@ _TOO_LATE_S: Final = 0.25
 
 #: Sleeps until a time of ``trio.current_time()``.
 Sleeper = Callable[[float], Awaitable[None]]
+
+
+@runtime_checkable
+class KnowsWaiting(Protocol):
+    """A stream that can say whether its last ``receive_some`` had to wait for bytes."""
+
+    waited: bool
 
 
 class PacedDirection:
@@ -51,24 +58,33 @@ class PacedDirection:
         tick = BULK_TICK_S if self._in_burst else TICK_S
         return max(1, int(rate * tick / BITS_PER_BYTE))
 
-    async def wait_passed(self, size: int, *, queued: bool) -> None:
+    async def wait_passed(
+        self, size: int, *, queued: bool, since: float | None = None
+    ) -> float | None:
         """Wait until ``size`` bytes have passed.
 
         Args:
             size: bytes of the chunk.
             queued: it was waiting already when the one before had passed.
+            since: when it was there to be sent; None is now.
+
+        Returns:
+            The exact time its last bit passed, somewhat before the present; None without
+            pacing.
 
         Cancellation: the time is taken as passed.
         """
         rate = self._baudrate()
         if rate is None:
-            return
+            return None
         now = trio.current_time()
         behind = queued and now - self._passed < _TOO_LATE_S
         self._in_burst = behind
-        self._passed = (self._passed if behind else now) + size * BITS_PER_BYTE / rate
+        ready = max(self._passed, now if since is None else since)
+        self._passed = (self._passed if behind else ready) + size * BITS_PER_BYTE / rate
         if self._passed - now > _GRAIN_S:
             await self._sleep_until(self._passed)
+        return self._passed
 
 
 class PacedLine:
@@ -102,21 +118,28 @@ class PacedLine:
     async def _carry(self, index: int, scope: trio.CancelScope) -> None:
         source, target = self._ends[index], self._ends[1 - index]
         direction = PacedDirection(lambda: self._baudrate, self._sleeper())
-        while data := await receive_paced(source, direction):
+        while data := (await receive_paced(source, direction))[0]:
             await target.send_all(data)
             self.passed_bytes[index] += len(data)
         scope.cancel()
 
 
-async def receive_paced(source: trio.abc.ReceiveStream, direction: PacedDirection) -> bytes:
-    """Receive a chunk and return it when its last bit has passed; b"" at the end.
+async def receive_paced(
+    source: trio.abc.ReceiveStream, direction: PacedDirection
+) -> tuple[bytes, float | None]:
+    """Receive a chunk and return it when its last bit has passed, and when that was.
 
-    A chunk counts as queued when it was there without waiting, which holds for a tty that
-    is read late as well as for memory streams under a virtual clock.
+    The chunk is b"" at the end of the stream; the time is None without pacing.
+
+    A chunk counts as queued when it was there without waiting. A tty says so itself; under a
+    virtual clock, waiting is what takes time.
     """
     before = trio.current_time()
     data = await source.receive_some(direction.chunk_bytes())
     if data:
-        waited = trio.current_time() - before
-        await direction.wait_passed(len(data), queued=waited < 4 * _GRAIN_S)
-    return bytes(data)
+        if isinstance(source, KnowsWaiting):
+            waited = source.waited
+        else:
+            waited = trio.current_time() - before > 4 * _GRAIN_S
+        return bytes(data), await direction.wait_passed(len(data), queued=not waited)
+    return b"", None

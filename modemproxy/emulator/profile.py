@@ -55,7 +55,7 @@ class Profile:
     boot_delay_s: float = 3.0  # silence before the banner
     boot_noise: bytes = b"\x00"  # bytes on the line before the banner
     banner: Banner = _BANNER  # (seconds after the silence, line); {sim} is the SIM state
-    sim: Literal["READY", "SIM PIN", "SIM PUK", "NOT INSERTED"] = "READY"
+    sim: Literal["READY", "SIM PIN", "SIM PUK", "NOT INSERTED"] = "READY"  # at power-up
     pin: str = "1234"  # what opens a SIM in state "SIM PIN"
     puk: str = "12345678"  # what opens a SIM in state "SIM PUK"
     pin_attempts: int = 3  # wrong ones before the SIM asks for its PUK
@@ -99,7 +99,7 @@ class Profile:
     close_result: Literal["after_ok", "before_ok"] = "after_ok"  # order of OK and +CIPCLOSE
     close_delay_s: float = 0.0  # from OK to +CIPCLOSE
     close_while_opening: Literal["abort", "error"] = "abort"  # CIPCLOSE before the result
-    serverstop_result: Literal["before_ok", "after_ok"] = "before_ok"
+    serverstop_result: Literal["before_ok", "after_ok"] = "before_ok"  # both are documented
     keep_data_after_close: bool = True  # unread data can be read after +IPCLOSE
     reset_discards_data: bool = False  # ... but not after a far RST
     stale_data_after_reuse: bool = False  # what was left unread shows up in the next use

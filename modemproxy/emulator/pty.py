@@ -35,6 +35,7 @@ class PtyStream(trio.abc.Stream):
 
     Attributes:
         path: the tty, ``/dev/pts/N``.
+        waited: whether the last ``receive_some`` found nothing at first.
     """
 
     def __init__(self, link: Path | None = None, *, speed: int = 115200) -> None:
@@ -43,6 +44,7 @@ class PtyStream(trio.abc.Stream):
         preset_speed(self._slave, speed)
         os.set_blocking(self._master, False)
         self._link = link
+        self.waited = False
         self.path = os.ttyname(self._slave)
         if link is not None:
             _point(link, self.path)
@@ -52,18 +54,26 @@ class PtyStream(trio.abc.Stream):
         """The speed that the user of the tty has set."""
         return tty_speed(self._slave)
 
+    @property
+    def slave_fd(self) -> int:
+        """The kept descriptor of the tty end."""
+        return self._slave
+
     def end_exclusive(self) -> None:
-        """Let the next user in after one that was killed."""
-        end_exclusive(self._slave)
+        """Let the next user in after one that was killed; nothing when unplugged."""
+        if self._slave >= 0:
+            end_exclusive(self._slave)
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Take bytes from the user; blocks while there is none, user or not."""
         await trio.lowlevel.checkpoint_if_cancelled()
+        self.waited = False
         while True:
             try:
-                data = os.read(self._master, max_bytes or _CHUNK)
+                data = os.read(self._fd(), max_bytes or _CHUNK)
             except BlockingIOError:
-                await trio.lowlevel.wait_readable(self._master)
+                self.waited = True
+                await trio.lowlevel.wait_readable(self._fd())
             else:
                 await trio.lowlevel.cancel_shielded_checkpoint()
                 return data
@@ -74,14 +84,19 @@ class PtyStream(trio.abc.Stream):
         await trio.lowlevel.checkpoint_if_cancelled()
         while rest:
             try:
-                rest = rest[os.write(self._master, rest) :]
+                rest = rest[os.write(self._fd(), rest) :]
             except BlockingIOError:
-                await trio.lowlevel.wait_writable(self._master)
+                await trio.lowlevel.wait_writable(self._fd())
         await trio.lowlevel.cancel_shielded_checkpoint()
 
     async def wait_send_all_might_not_block(self) -> None:
         """Wait until the kernel's buffer has room."""
-        await trio.lowlevel.wait_writable(self._master)
+        await trio.lowlevel.wait_writable(self._fd())
+
+    def _fd(self) -> int:
+        if self._master < 0:
+            raise trio.ClosedResourceError("the cable was pulled")
+        return self._master
 
     def close(self) -> None:
         """Pull the cable, remove the symlink; harmless when done already."""
@@ -147,6 +162,17 @@ class PtyPort:
             raise RuntimeError("the port is unplugged")
         return self._stream.path
 
+    @property
+    def slave_fd(self) -> int:
+        """The kept descriptor of the tty end, to look at its state; not to be closed.
+
+        Raises:
+            RuntimeError: it is unplugged.
+        """
+        if self._stream is None:
+            raise RuntimeError("the port is unplugged")
+        return self._stream.slave_fd
+
     def __fspath__(self) -> str:
         return self.path
 
@@ -161,7 +187,9 @@ class PtyPort:
         self._stream = stream
         self._scope = trio.CancelScope()
         self._module.dte_baudrate = lambda: stream.speed
-        self._nursery.start_soon(self._serve, stream, self._scope)
+        # watched from the start: the first user may be here before the task is
+        watch = UserWatch(stream.path)
+        self._nursery.start_soon(self._serve, stream, watch, self._scope)
 
     def unplug(self) -> None:
         """Make the tty vanish; its user sees EOF or EIO. Bytes under way are lost."""
@@ -171,9 +199,10 @@ class PtyPort:
             self._scope.cancel()
             stream.close()
 
-    async def _serve(self, stream: PtyStream, scope: trio.CancelScope) -> None:
+    async def _serve(
+        self, stream: PtyStream, watch: UserWatch, scope: trio.CancelScope
+    ) -> None:
         with scope, ExitStack() as stack:
-            watch = UserWatch(stream.path)
             stack.callback(watch.close)
 
             def sleeper() -> Sleeper:

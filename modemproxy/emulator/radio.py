@@ -58,6 +58,13 @@ class Radio:
             return 0
         return int(getattr(self._ctx.profile, _FIELDS[name])) if self.registered else 2
 
+    def report(self, name: str) -> str:
+        """Return the stat, with the cell when mode 2 asks for it."""
+        stat = self.stat(name)
+        if self._ctx.settings.one(name) < 2 or not self.registered:
+            return str(stat)
+        return f'{stat},"0001","00000001",7'
+
     def set_fun(self, level: int) -> None:
         """Take a CFUN level; leaving 1 loses the registration."""
         self.fun = level
@@ -111,4 +118,4 @@ class Radio:
         # the unsolicited form has one field less than the answer to the query
         for name in _FIELDS:
             if self._ctx.settings.one(name):
-                self._ctx.out.urc(f"{name}: {self.stat(name)}")
+                self._ctx.out.urc(f"{name}: {self.report(name)}")

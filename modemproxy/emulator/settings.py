@@ -24,6 +24,8 @@ class Spec:
         """Say whether these (None: left out) may be set."""
         if not self.needed <= len(values) <= len(self.ranges):
             return False
+        if all(value is None for value in values):
+            return False
         pairs = zip(values, self.ranges, strict=False)
         return all(value is None or low <= value <= high for value, (low, high) in pairs)
 

@@ -59,7 +59,7 @@ ReplyT = TypeVar("ReplyT")
 
 #: A module that takes no byte for this long has its flow control wired wrong.
 WRITE_LIMIT_S: Final = 12.0
-#: An announced payload that stops coming has lost bytes on the line.
+#: An announced payload that stops coming, or eats its OK, has lost bytes on the line.
 PAYLOAD_STALL_S: Final = 2.0
 _QUIET_S: Final = 0.25
 _QUIET_LIMIT_S: Final = 2.0
@@ -103,6 +103,7 @@ class AtChannel:
         self._outcome: Event | None = None
         self._wake = trio.Event()
         self._ended: LineError | None = None
+        self._closed = trio.Event()
         self._heard_at = 0.0
         self._asked_at: float | None = None
         self._late_prompt = False
@@ -169,6 +170,7 @@ class AtChannel:
     def abort(self, reason: str) -> None:
         """End the exchange under way now, shield or not, and let no other begin."""
         self._ended = LineClosed(reason)
+        self._closed.set()
         self._wake.set()
 
     async def probe(self, command: AnyCommand, wait_s: float) -> bool:
@@ -230,8 +232,8 @@ class AtChannel:
         while self._outcome is None:
             self._check_open()
             now = trio.current_time()
-            stalled = self._dte.missing > 0
-            until = min(deadline, self._heard_at + PAYLOAD_STALL_S) if stalled else deadline
+            receiving = self._dte.receiving
+            until = min(deadline, self._heard_at + PAYLOAD_STALL_S) if receiving else deadline
             if now >= until:
                 return None
             self._wake = trio.Event()
@@ -246,7 +248,7 @@ class AtChannel:
     async def _give_up(self, command: AnyCommand) -> None:
         """Bring the line back into step after ``command`` got no answer, then say so."""
         prompted = self._dte.prompted
-        damaged = self._dte.missing > 0
+        damaged = self._dte.receiving
         self._dte.abandon()
         log.warning("no answer to %s", command.shown)
         if isinstance(command, SendData) and not prompted:
@@ -263,15 +265,18 @@ class AtChannel:
         if lost and not self._late_prompt:
             return
         log.warning("module is in data entry: silent until its own time-out")
-        await trio.sleep(self.data_entry_s)
+        with trio.move_on_after(self.data_entry_s):
+            await self._closed.wait()
         await self._resync(command)
         raise NoAnswer(command.shown, handed_over=True)
 
     async def _resync(self, command: AnyCommand) -> None:
         """Find the line in step again, or raise LineSilent."""
         await self.wait_quiet(_QUIET_S, _QUIET_LIMIT_S)
-        for _ in range(_PROBES):
+        for sent in range(1, _PROBES + 1):
             if await self.probe(Attention(), _PROBE_S):
+                # It may be the late OK of an earlier command: let every other one come.
+                await self.wait_quiet(sent * _QUIET_S, _QUIET_LIMIT_S)
                 return
         raise LineSilent(command.shown)
 

@@ -123,6 +123,7 @@ class Account:
     busy_at: float = -inf
     waiting_since: float | None = None
     interactive_at: float = -inf
+    upkeep_at: float = -inf
     read_last: bool = False
     fast: Bucket = field(default_factory=_link_bucket)
 
@@ -166,7 +167,8 @@ class Policy:
             return Grant(Work.CONTROL, Lane.CONTROL)
         upkeep = [key for key, offer in offers.items() if offer.upkeep]
         if upkeep and (not waiting or self._upkeep.at(now) > 0):
-            return Grant(Work.UPKEEP, Lane.UPKEEP, upkeep[0])
+            key = min(upkeep, key=lambda key: self._accounts[key].upkeep_at)
+            return Grant(Work.UPKEEP, Lane.UPKEEP, key)
         if not waiting:
             return None
         fast = self._pick_fast(now, offers, waiting)
@@ -187,10 +189,12 @@ class Policy:
         account.virtual_time += cost / account.weight
         account.fast.at(now)
         account.fast.spend(cost)
+        if grant.work is Work.UPKEEP:
+            account.upkeep_at = now  # a poll makes no link busy: what it finds starts level
+            return
         account.waiting_since = None
         account.busy_at = now
-        if grant.work is not Work.UPKEEP:
-            account.read_last = grant.work is Work.READ
+        account.read_last = grant.work is Work.READ
         if grant.lane is Lane.FAST:
             self._lane.at(now)
             self._lane.spend(cost)
@@ -212,6 +216,9 @@ class Policy:
 
     def _note_waiting(self, now: float, waiting: list[int]) -> None:
         """Give those who start to wait their time stamp, and clamp those who idled."""
+        for key, account in self._accounts.items():
+            if account.waiting_since is not None and key not in waiting:
+                account.waiting_since, account.busy_at = None, now  # held: that is idling
         starting = [key for key in waiting if self._accounts[key].waiting_since is None]
         for key in starting:
             account = self._accounts[key]

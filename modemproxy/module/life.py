@@ -1,7 +1,8 @@
 """What one link's halves share: the session around them, and one way to break. (floor 3)"""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import trio
@@ -93,3 +94,15 @@ class LinkLife:
     def network_closed(self, error: Exception) -> None:
         """A command was told that the stack is down: that ends the session."""
         self.context.on_network_closed(str(error))
+
+@contextmanager
+def exclusive(guard: trio.Lock, doing: str) -> Iterator[None]:
+    """Turn a second concurrent user of one direction into an error at once."""
+    try:
+        guard.acquire_nowait()
+    except (trio.WouldBlock, RuntimeError):
+        raise trio.BusyResourceError(f"another task is {doing} already") from None
+    try:
+        yield
+    finally:
+        guard.release()

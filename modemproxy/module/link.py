@@ -12,14 +12,14 @@ A link ends in one of three ways:
   ``receive_some()`` returns ``b""``;
 * anything else from outside: every waiting and later call raises ``BrokenResourceError``
   from the ``LinkReset`` that says why; bytes that had arrived can still be read first;
-* ``aclose()``: calls raise ``ClosedResourceError``.
+* ``aclose()`` or ``abort()``: calls raise ``ClosedResourceError``.
 
 The number goes back to the pool only when the module has confirmed that it is free.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from math import inf
+from operator import index
 from typing import Final
 
 import trio
@@ -29,8 +29,8 @@ from modemproxy.at.urcs import SendConfirmed
 from modemproxy.errors import LinkReset
 from modemproxy.line.policy import Grant, Offer, Work
 from modemproxy.module.inbound import Inbound
-from modemproxy.module.life import LineContext, LinkLife
-from modemproxy.module.outbound import QUEUE_LIMIT, RESULT_LIMIT_S, Outbound
+from modemproxy.module.life import LineContext, LinkLife, exclusive
+from modemproxy.module.outbound import QUEUE_LIMIT, Outbound
 from modemproxy.module.reading import Reader
 from modemproxy.module.sending import Writer
 
@@ -124,7 +124,7 @@ class Link(trio.abc.Stream):
             trio.ClosedResourceError: we closed it.
             trio.BusyResourceError: another task is sending.
         """
-        with _exclusive(self._send_guard, "sending"):
+        with exclusive(self._send_guard, "sending"):
             self._check_sendable()
             await trio.lowlevel.checkpoint()
             view = memoryview(data)
@@ -140,7 +140,7 @@ class Link(trio.abc.Stream):
 
     async def wait_send_all_might_not_block(self) -> None:
         """Wait until there is room in the queue; raises as ``send_all`` does."""
-        with _exclusive(self._send_guard, "sending"):
+        with exclusive(self._send_guard, "sending"):
             self._check_sendable()
             await trio.lowlevel.checkpoint()
             while len(self.outbound.queue) >= QUEUE_LIMIT:
@@ -173,9 +173,9 @@ class Link(trio.abc.Stream):
             trio.ClosedResourceError: we closed it.
             trio.BusyResourceError: another task is receiving.
         """
-        if max_bytes is not None and max_bytes < 1:
+        if max_bytes is not None and index(max_bytes) < 1:
             raise ValueError("max_bytes must be at least 1")
-        with _exclusive(self._receive_guard, "receiving"):
+        with exclusive(self._receive_guard, "receiving"):
             self._check_open()
             await trio.lowlevel.checkpoint()
             while True:
@@ -189,12 +189,24 @@ class Link(trio.abc.Stream):
                 await self._life.wait_changed()
 
     async def aclose(self) -> None:
-        """Close the link; the pool sees to it that the module does too."""
+        """Close once the module has taken what is queued; cancelled, at once."""
+        try:
+            await trio.lowlevel.checkpoint()
+            while not (self.outbound.empty or self._over):
+                await self._life.wait_changed()
+        finally:
+            self.abort()
+
+    def abort(self) -> None:
+        """Close now; the pool sees to it that the module does too."""
         if not self._life.closed:
             self._life.closed = True
             self._life.leave()
             self._on_close(self)
-        await trio.lowlevel.checkpoint()
+
+    @property
+    def _over(self) -> bool:
+        return self.far_closed or self._life.closed or self.reset is not None
 
     def _check_open(self) -> None:
         if self._life.closed:
@@ -240,12 +252,10 @@ class Link(trio.abc.Stream):
         return max(self._life.context.scheduler.write_hold.until, recent + _RESULT_GRACE_S)
 
     def _upkeep_due(self, now: float) -> bool:
-        outbound = self.outbound
-        if outbound.sending is not None:
-            return now - outbound.sending.since >= RESULT_LIMIT_S
         return (
-            self.inbound.poll_due(now)
-            or outbound.probe_due_at() <= now
+            self.outbound.result_overdue(now)
+            or self.inbound.poll_due(now)
+            or self.outbound.probe_due_at() <= now
             or self._stall_at() <= now
         )
 
@@ -259,6 +269,7 @@ class Link(trio.abc.Stream):
         Raises:
             LineError: the line ended.
         """
+        await trio.lowlevel.checkpoint_if_cancelled()  # the line itself is shielded
         if grant.work is Work.READ:
             return await self._reader.read(grant.size)
         if grant.work is Work.WRITE and not self.outbound.probe_wanted(trio.current_time()):
@@ -271,8 +282,8 @@ class Link(trio.abc.Stream):
         if self._stall_at() <= now:
             self.fail(f"no progress for {self._life.context.stall_s:.0f} s")
             return 0
-        overdue = outbound.sending is not None
-        if overdue or outbound.probe_wanted(now) or outbound.probe_due_at() <= now:
+        probe = outbound.probe_wanted(now) or outbound.probe_due_at() <= now
+        if outbound.result_overdue(now) or probe:
             await self._writer.ask_ack()
             return 0
         self.inbound.polling = True
@@ -280,16 +291,3 @@ class Link(trio.abc.Stream):
             return await self._reader.read(self.inbound.room)
         finally:
             self.inbound.polling = False
-
-
-@contextmanager
-def _exclusive(guard: trio.Lock, doing: str) -> Iterator[None]:
-    """Turn a second concurrent user of one direction into an error at once."""
-    try:
-        guard.acquire_nowait()
-    except (trio.WouldBlock, RuntimeError):
-        raise trio.BusyResourceError(f"another task is {doing} already") from None
-    try:
-        yield
-    finally:
-        guard.release()

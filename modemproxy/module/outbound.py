@@ -100,9 +100,13 @@ class Outbound:
         if not self.ack_usable:
             return len(self.queue)
         room = self.window - self.unacked
-        if room < min(len(self.queue), CHUNK):
+        if room < min(len(self.queue), CHUNK) and self.unacked >= self.window // 2:
             return len(self.queue) if self.probe_wanted(now) else 0
         return min(len(self.queue), room)
+
+    def result_overdue(self, now: float) -> bool:
+        """Whether CIPACK has to say what became of a send: its result is late or short."""
+        return self.sending is not None and now >= self.sending.since + RESULT_LIMIT_S
 
     def due_at(self, now: float) -> float:
         """When time alone will make this half want something."""
@@ -111,7 +115,7 @@ class Outbound:
             times.append(self.sending.since + RESULT_LIMIT_S)
         elif self.queue and now < self.hold_until:
             times.append(self.hold_until)
-        elif self.queue and self.ack_usable:
+        elif self.queue and self.ack_usable and not self.ready(now):
             times.append(self.probed_at + _PROBE_GAP_S)
         return min(times)
 
@@ -192,12 +196,14 @@ class Outbound:
 
     def probe_wanted(self, now: float) -> bool:
         """Whether the next turn is better spent on CIPACK than on data."""
-        if not self.ack_usable or self.unacked < self.window // 2:
+        if not self.ack_usable or self.sending is not None:
+            return False
+        if self.unacked < self.window // 2:
             return False
         if self.confirmed - self.probed_count >= self.window // 2:
             return True
         full = self.window - self.unacked < CHUNK
-        return full and (self.probe_progress or now - self.probed_at >= _PROBE_GAP_S)
+        return full and (self.probe_progress or now >= self.probed_at + _PROBE_GAP_S)
 
     def probe_due_at(self) -> float:
         """When to ask CIPACK although nothing waits for the window."""

@@ -109,8 +109,7 @@ class LinkPool:
             log.info("link %d -> %s open", number, link.target)
             yield link
         finally:
-            with trio.CancelScope(shield=True):
-                await link.aclose()
+            link.abort()
 
     async def _open_with_retry(self, link: Link, command: OpenLink) -> None:
         """A number the module thinks is open is a ghost: close it, then once more."""
@@ -195,6 +194,8 @@ class LinkPool:
             opening.done.set()
         else:
             self.quarantine.note_late_open(number, err)
+            if err == 0:
+                self._close_stranger(number)
 
     def note_far_close(self, number: int, reason: int) -> None:
         """``+IPCLOSE: <link>,<reason>``."""
@@ -205,6 +206,10 @@ class LinkPool:
 
     def note_far_client(self, number: int) -> None:
         """``+CLIENT`` on a number: no server of ours runs, so it is closed again."""
+        self._close_stranger(number)
+
+    def _close_stranger(self, number: int) -> None:
+        """A socket came up under a number that nobody has."""
         if number in self._free:
             self._free.remove(number)
             self.quarantine.add(number, link_open=True, unread=True)

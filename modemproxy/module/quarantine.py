@@ -38,6 +38,7 @@ class _Cleaning:
     unread: bool
     open_due_until: float = 0.0
     closed: trio.Event = field(default_factory=trio.Event)
+    opened: trio.Event = field(default_factory=trio.Event)
 
 
 class Quarantine:
@@ -79,6 +80,7 @@ class Quarantine:
             log.info("link %d: late result of an open: %s", number, tcpip_error_text(err))
             cleaning.link_open = cleaning.unread = err == 0
             cleaning.open_due_until = 0.0
+            cleaning.opened.set()
             cleaning.closed.set()
 
     async def close_ghost(self, number: int) -> None:
@@ -116,8 +118,7 @@ class Quarantine:
             await self._close(number, cleaning)
         if cleaning.open_due_until > trio.current_time():
             with trio.move_on_at(cleaning.open_due_until):
-                await cleaning.closed.wait()
-            cleaning.closed = trio.Event()
+                await cleaning.opened.wait()
             cleaning.open_due_until = 0.0
             return
         cleaning.open_due_until = 0.0
@@ -132,8 +133,9 @@ class Quarantine:
         try:
             await self._context.scheduler.execute(CloseLink(number))
         except Refused:
-            cleaning.link_open = False  # +CIPCLOSE: n,4: it was closed already
+            cleaning.link_open = False  # +CIPCLOSE: n,4: closed already, or not open yet
             return
+        cleaning.open_due_until = 0.0  # an open under way is over with this
         with trio.move_on_after(_CLOSE_LIMIT_S):
             while cleaning.link_open:
                 with trio.move_on_after(_CLOSE_POLL_S):

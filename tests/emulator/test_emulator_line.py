@@ -2,16 +2,16 @@
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from modemproxy.emulator.byhand import bench
-
-pytestmark = pytest.mark.usefixtures("autojump_clock")
 
 OK = b"\r\nOK\r\n"
 ERROR = b"\r\nERROR\r\n"
 
 
 async def test_echo_is_on_after_boot_and_the_answer_to_ate0_is_still_echoed(
+    autojump_clock: MockClock,
     nursery: trio.Nursery,
 ) -> None:
     dte = bench(nursery).dte
@@ -20,7 +20,9 @@ async def test_echo_is_on_after_boot_and_the_answer_to_ate0_is_still_echoed(
     assert await dte.ask(b"AT\r") == OK
 
 
-async def test_a_sent_lf_is_neither_echoed_nor_wrong(nursery: trio.Nursery) -> None:
+async def test_a_sent_lf_is_neither_echoed_nor_wrong(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
     b = bench(nursery)
     assert await b.dte.ask(b"AT\r\nAT\r\n") == b"AT\r\r\nOK\r\nAT\r\r\nOK\r\n"
     assert await b.dte.pieces(b"AT\r\nATE0\r\n") == b"AT\r\r\nOK\r\nATE0\r\r\nOK\r\n"
@@ -46,19 +48,24 @@ async def test_a_sent_lf_is_neither_echoed_nor_wrong(nursery: trio.Nursery) -> N
         (b"AT=\r", ERROR),
     ],
 )
-async def test_dialogue_without_echo(nursery: trio.Nursery, said: bytes, answer: bytes) -> None:
+async def test_dialogue_without_echo(
+    autojump_clock: MockClock, nursery: trio.Nursery, said: bytes, answer: bytes
+) -> None:
     dte = bench(nursery, boot_echo=False).dte
     assert await dte.ask(said) == answer
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
-async def test_the_cut_of_the_input_does_not_matter(nursery: trio.Nursery, size: int) -> None:
+async def test_the_cut_of_the_input_does_not_matter(
+    autojump_clock: MockClock, nursery: trio.Nursery, size: int
+) -> None:
     dte = bench(nursery, boot_echo=False).dte
     said = await dte.pieces(b"AT\r\nAT+CSQ\r\nATI\r\n", size)
     assert said.startswith(b"\r\nOK\r\n\r\n+CSQ: 22,0\r\n\r\nOK\r\n\r\nManufacturer: ")
 
 
 async def test_only_the_first_information_line_has_a_leading_crlf(
+    autojump_clock: MockClock,
     nursery: trio.Nursery,
 ) -> None:
     dte = bench(nursery, boot_echo=False).dte
@@ -68,7 +75,9 @@ async def test_only_the_first_information_line_has_a_leading_crlf(
     )
 
 
-async def test_a_line_of_3071_characters_is_the_longest(nursery: trio.Nursery) -> None:
+async def test_a_line_of_3071_characters_is_the_longest(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
     b = bench(nursery, boot_echo=False)
     name = b'AT+CGDCONT=1,"IP","' + b"x" * (3071 - 18) + b'"\r'
     assert len(name) == 2 + 3071 + 1
@@ -80,7 +89,9 @@ async def test_a_line_of_3071_characters_is_the_longest(nursery: trio.Nursery) -
     assert await b.dte.ask(b"AT\r") == OK
 
 
-async def test_v0_is_numeric_and_q1_is_silent(nursery: trio.Nursery) -> None:
+async def test_v0_is_numeric_and_q1_is_silent(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
     dte = bench(nursery, boot_echo=False).dte
     assert await dte.ask(b"ATV0\r") == b"0\r"
     assert await dte.ask(b"AT+CSQ\r") == b"+CSQ: 22,0\r\n0\r"
@@ -90,7 +101,9 @@ async def test_v0_is_numeric_and_q1_is_silent(nursery: trio.Nursery) -> None:
     assert await dte.ask(b"AT+CSQ\r") == b"\r\n+CSQ: 22,0\r\n"
 
 
-async def test_atz_restores_what_atw_stored_and_atf_the_factory(nursery: trio.Nursery) -> None:
+async def test_atz_restores_what_atw_stored_and_atf_the_factory(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
     dte = bench(nursery).dte
     await dte.ask(b"ATE0&W\r")
     await dte.ask(b"ATE1\r")
@@ -109,7 +122,7 @@ async def test_atz_restores_what_atw_stored_and_atf_the_factory(nursery: trio.Nu
     ],
 )
 async def test_cmee_chooses_the_form_and_cme_is_final(
-    nursery: trio.Nursery, mode: bytes, answer: bytes
+    autojump_clock: MockClock, nursery: trio.Nursery, mode: bytes, answer: bytes
 ) -> None:
     dte = bench(nursery, boot_echo=False, sim="NOT INSERTED").dte
     await dte.ask(b"AT+CMEE=" + mode + b"\r")
@@ -187,7 +200,9 @@ async def test_cmee_chooses_the_form_and_cme_is_final(
         "AT&D0",
     ],
 )
-async def test_commands_of_real_drivers_are_known(nursery: trio.Nursery, line: str) -> None:
+async def test_commands_of_real_drivers_are_known(
+    autojump_clock: MockClock, nursery: trio.Nursery, line: str
+) -> None:
     b = bench(nursery, boot_echo=False)
     said = await b.dte.ask(line.encode() + b"\r")
     assert said.endswith(OK)
@@ -216,5 +231,7 @@ async def test_commands_of_real_drivers_are_known(nursery: trio.Nursery, line: s
         "AT+CIPCCFG=1,2,0,1,1,0,500,1,1",
     ],
 )
-async def test_bad_values_are_bare_errors(nursery: trio.Nursery, line: str) -> None:
+async def test_bad_values_are_bare_errors(
+    autojump_clock: MockClock, nursery: trio.Nursery, line: str
+) -> None:
     assert await bench(nursery, boot_echo=False).dte.ask(line.encode() + b"\r") == ERROR

@@ -2,10 +2,9 @@
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from modemproxy.emulator.byhand import Bench, bench
-
-pytestmark = pytest.mark.usefixtures("autojump_clock")
 
 OK = b"\r\nOK\r\n"
 SLOW = 0.1
@@ -15,7 +14,9 @@ def slow(nursery: trio.Nursery, overlap: str) -> Bench:
     return bench(nursery, boot_echo=False, command_latency_s=SLOW, overlap=overlap)
 
 
-async def test_queued_overlap_is_executed_after(nursery: trio.Nursery) -> None:
+async def test_queued_overlap_is_executed_after(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
     b = slow(nursery, "queue")
     assert await b.dte.ask(b"AT\rAT+CSQ\r") == b""
     assert await b.dte.heard(SLOW) == OK
@@ -23,21 +24,27 @@ async def test_queued_overlap_is_executed_after(nursery: trio.Nursery) -> None:
     assert b.module.complaints == ["input while a command executes: b'AT+CSQ\\r'"]
 
 
-async def test_dropped_overlap_is_gone(nursery: trio.Nursery) -> None:
+async def test_dropped_overlap_is_gone(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
     b = slow(nursery, "drop")
     await b.dte.ask(b"AT\rAT+CSQ\r")
     assert await b.dte.heard(3 * SLOW) == OK
     assert len(b.module.complaints) == 1
 
 
-async def test_refused_overlap_gets_an_error_at_once(nursery: trio.Nursery) -> None:
+async def test_refused_overlap_gets_an_error_at_once(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
     b = slow(nursery, "error")
     assert await b.dte.ask(b"AT\r\nAT+CSQ\r\n") == b"\r\nERROR\r\n"
     assert await b.dte.heard(3 * SLOW) == OK
     assert len(b.module.complaints) == 1
 
 
-async def test_the_lf_of_a_command_is_no_overlap(nursery: trio.Nursery) -> None:
+async def test_the_lf_of_a_command_is_no_overlap(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
     b = slow(nursery, "error")
     await b.dte.ask(b"AT\r")
     await b.dte.ask(b"\n")
@@ -59,7 +66,7 @@ async def test_the_lf_of_a_command_is_no_overlap(nursery: trio.Nursery) -> None:
     ],
 )
 async def test_complaints_name_the_mistake(
-    nursery: trio.Nursery, said: bytes, complaint: str
+    autojump_clock: MockClock, nursery: trio.Nursery, said: bytes, complaint: str
 ) -> None:
     b = bench(nursery)
     await b.dte.ready()
@@ -68,6 +75,7 @@ async def test_complaints_name_the_mistake(
 
 
 async def test_unknown_commands_are_kept_apart_and_commands_are_counted(
+    autojump_clock: MockClock,
     nursery: trio.Nursery,
 ) -> None:
     b = bench(nursery)
@@ -78,6 +86,7 @@ async def test_unknown_commands_are_kept_apart_and_commands_are_counted(
 
 
 async def test_surplus_behind_a_payload_is_noticed_and_parsed_as_a_command(
+    autojump_clock: MockClock,
     nursery: trio.Nursery,
 ) -> None:
     b = slow(nursery, "queue")
@@ -90,7 +99,9 @@ async def test_surplus_behind_a_payload_is_noticed_and_parsed_as_a_command(
     assert b.module.complaints == ["input while a command executes: b'AT\\r'"]
 
 
-async def test_payload_before_the_prompt_is_noticed_and_not_lost(nursery: trio.Nursery) -> None:
+async def test_payload_before_the_prompt_is_noticed_and_not_lost(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
     b = bench(nursery, boot_echo=False, prompt_latency_s=0.04)
     b.module.preset.ghost_links(1)
     assert await b.dte.ask(b"AT+CIPSEND=0,5\rhello") == b""

@@ -1,6 +1,6 @@
 """How a field of a dataclass becomes a key of the configuration.
 
-The dataclasses of config_model.py are the only list of keys. Each field carries a ``Key``:
+The dataclasses of config/model.py are the only list of keys. Each field carries a ``Key``:
 the kind of its value and what it does, in words. The reader, the JSON Schema and the
 example that ``modemproxy init`` prints are all made by going through ``entries``.
 """
@@ -8,7 +8,7 @@ example that ``modemproxy init`` prints are all made by going through ``entries`
 from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
-from modemproxy.config_kinds import Kind
+from modemproxy.config.kinds import Kind
 
 # Keys of the contract whose capability is not built yet, and ``key: value`` where only that
 # value is missing. They are refused by name instead of as a spelling mistake.

@@ -6,9 +6,9 @@ between sections (equal names, equal listeners, who must have ``allow``) are ``c
 
 from typing import Any
 
-from modemproxy.config_keys import Entry, all_optional, entries
-from modemproxy.config_kinds import Kind, Many, Scalar, Schema
-from modemproxy.config_model import EXCLUSIVE, Config
+from modemproxy.config.keys import Entry, all_optional, entries
+from modemproxy.config.kinds import Kind, Many, Scalar, Schema
+from modemproxy.config.model import EXCLUSIVE, Config
 
 
 def schema() -> dict[str, object]:

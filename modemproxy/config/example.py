@@ -9,9 +9,9 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from modemproxy.config_keys import Entry, entries
-from modemproxy.config_kinds import Many, Section
-from modemproxy.config_model import Config
+from modemproxy.config.keys import Entry, entries
+from modemproxy.config.kinds import Many, Section
+from modemproxy.config.model import Config
 
 _WIDTH = 88
 

@@ -15,10 +15,10 @@ from typing import Any
 
 import yaml
 
-from modemproxy.config_checks import Wrong, show
-from modemproxy.config_keys import LATER, Entry, all_optional, entries
-from modemproxy.config_kinds import Kind, Many, Scalar, Section
-from modemproxy.config_yaml import Report
+from modemproxy.config.checks import Wrong, show
+from modemproxy.config.keys import LATER, Entry, all_optional, entries
+from modemproxy.config.kinds import Kind, Many, Scalar, Section
+from modemproxy.config.nodes import Report
 
 _NOT_YET = "not available in this version yet"
 _NULL = "tag:yaml.org,2002:null"

@@ -1,8 +1,8 @@
 """The configuration: a YAML file becomes frozen dataclasses, or a list of all its mistakes.
 
     find()      which file
-    load()      read it: YAML nodes (config_yaml), values by key (config_reader), rules
-                between keys (config_rules), dataclasses (config_model)
+    load()      read it: YAML nodes (config/nodes.py), values by key (config/reader.py), rules
+                between keys (config/rules.py), dataclasses (config/model.py)
     describe()  what it would serve, in words
 
 Every mistake is one line: ``FILE:LINE: key.path: what is wrong (what would be right)``.
@@ -12,7 +12,7 @@ The names here are what the rest of the program uses; the ``config_*`` files are
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from modemproxy.config_checks import (
+from modemproxy.config.checks import (
     Endpoint,
     IPNetwork,
     Wrong,
@@ -20,7 +20,7 @@ from modemproxy.config_checks import (
     check_host,
     parse_target,
 )
-from modemproxy.config_model import (
+from modemproxy.config.model import (
     Config,
     Forward,
     LogConfig,
@@ -28,9 +28,9 @@ from modemproxy.config_model import (
     Timeouts,
     TrafficClass,
 )
-from modemproxy.config_reader import Block, build, read
-from modemproxy.config_rules import apply
-from modemproxy.config_yaml import Report, parse
+from modemproxy.config.nodes import Report, parse
+from modemproxy.config.reader import Block, build, read
+from modemproxy.config.rules import apply
 from modemproxy.errors import ConfigError
 
 __all__ = [

@@ -1,6 +1,6 @@
 """The configuration as the program sees it, and at the same time the table of its keys.
 
-A new key is one new field here (and its name taken out of LATER in config_keys.py, if it
+A new key is one new field here (and its name taken out of LATER in config/keys.py, if it
 stood there): the reader, the schema and the example follow.
 """
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from modemproxy import config_kinds as kinds
-from modemproxy.config_checks import Endpoint, IPNetwork
-from modemproxy.config_keys import key
+from modemproxy.config import kinds
+from modemproxy.config.checks import Endpoint, IPNetwork
+from modemproxy.config.keys import key
 
 # Keys of the modem that say the same thing in two ways: either, never both.
 EXCLUSIVE = (("password", "password_file"), ("pin", "pin_file"))

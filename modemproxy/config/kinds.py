@@ -4,7 +4,7 @@ A kind reads the raw text of a YAML scalar: the key decides what ``0123`` or ``n
 ``8080:22`` means, never the YAML type rules. The same object describes itself as JSON
 Schema and writes its values back as YAML, so a rule about a value stands in one place.
 
-``Many`` and ``Section`` are the kinds with a structure; config_reader.py walks those.
+``Many`` and ``Section`` are the kinds with a structure; config/reader.py walks those.
 """
 
 import re
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from modemproxy.config_checks import (
+from modemproxy.config.checks import (
     Endpoint,
     IPNetwork,
     Wrong,

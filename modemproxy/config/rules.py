@@ -9,12 +9,12 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from modemproxy.config_checks import Endpoint, Wrong
-from modemproxy.config_keys import entries
-from modemproxy.config_kinds import Scalar
-from modemproxy.config_model import EXCLUSIVE, Timeouts
-from modemproxy.config_reader import Block
-from modemproxy.config_yaml import Report
+from modemproxy.config.checks import Endpoint, Wrong
+from modemproxy.config.keys import entries
+from modemproxy.config.kinds import Scalar
+from modemproxy.config.model import EXCLUSIVE, Timeouts
+from modemproxy.config.nodes import Report
+from modemproxy.config.reader import Block
 
 _SECRET_MAX = 4096
 

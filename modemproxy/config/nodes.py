@@ -1,6 +1,6 @@
 """From the text of a file to YAML nodes, and the list of what is wrong with it.
 
-Only the shape of YAML is judged here; config_reader.py gives the nodes a meaning.
+Only the shape of YAML is judged here; config/reader.py gives the nodes a meaning.
 """
 
 import re
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import yaml
 
-from modemproxy.config_checks import printable
+from modemproxy.config.checks import printable
 
 
 @dataclass(slots=True)

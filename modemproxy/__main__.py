@@ -1,0 +1,7 @@
+"""``python -m modemproxy``."""
+
+import sys
+
+from modemproxy.cli import main
+
+sys.exit(main())

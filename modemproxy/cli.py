@@ -1,0 +1,160 @@
+"""The command line: arguments in, exit code out. Each command imports what it needs.
+
+Exit codes: 0 done, 1 failed while running, 2 the command line or configuration is wrong.
+A mistake of the user is a line on standard error, never a traceback.
+"""
+
+import argparse
+import difflib
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from modemproxy import __version__
+from modemproxy.errors import ConfigError, ModemProxyError, first_error
+
+Command = Callable[[argparse.Namespace], int]
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse, with the nearest command for a mistyped one."""
+
+    def error(self, message: str) -> NoReturn:
+        if "invalid choice" in message and len(sys.argv) > 1:
+            near = difflib.get_close_matches(sys.argv[1], COMMANDS, 1)
+            if near:
+                message += f" (did you mean {near[0]!r}?)"
+        super().error(message)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the entry point of ``modemproxy``.
+
+    Args:
+        argv: the arguments, without the program's name; those of the process if left out.
+
+    Returns:
+        The exit code.
+    """
+    args = _parser().parse_args(argv)
+    try:
+        return COMMANDS[args.command](args)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except ModemProxyError as error:
+        print(f"modemproxy: {error}", file=sys.stderr)
+        return 1
+    except BaseExceptionGroup as group:
+        return _report_group(group)
+    except BrokenPipeError:  # `modemproxy check | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _report_group(group: BaseExceptionGroup[BaseException]) -> int:
+    error = first_error(group)
+    if isinstance(error, ModemProxyError):
+        print(error, file=sys.stderr)
+        return 2 if isinstance(error, ConfigError) else 1
+    if isinstance(error, KeyboardInterrupt):
+        return 130
+    raise group
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="modemproxy",
+        description="Bridge local TCP ports to the TCP/IP stack inside an A76XX LTE module.",
+    )
+    parser.add_argument("--version", action="version", version=f"modemproxy {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    run = commands.add_parser("run", help="run the proxy in the foreground")
+    run.add_argument("--config", metavar="FILE", help="the configuration")
+    check = commands.add_parser("check", help="validate a configuration, open nothing")
+    check.add_argument("file", nargs="?", metavar="FILE", help="the configuration")
+    demo = commands.add_parser("demo", help="the whole thing on this machine, no hardware")
+    demo.add_argument("--once", action="store_true", help="prove it, print what, and exit")
+    demo.add_argument(
+        "--verbose", action="store_true", help="show the log and the wire transcript"
+    )
+    emulate = commands.add_parser("emulate", help="an emulated module on a tty")
+    _add_emulator_arguments(emulate)
+    commands.add_parser("init", help="print a commented configuration")
+    commands.add_parser("schema", help="print the configuration's JSON Schema")
+    return parser
+
+
+def _add_emulator_arguments(parser: argparse.ArgumentParser) -> None:
+    from modemproxy.emulator.command import add_arguments
+
+    add_arguments(parser)
+
+
+def _run(args: argparse.Namespace) -> int:
+    from modemproxy.config import find, load
+
+    config = load(find(args.config, os.environ))
+
+    import trio
+
+    from modemproxy import app, logs
+
+    logs.set_up(config.log.level, config.log.format)
+    trio.run(app.run, config)
+    return 0
+
+
+def _check(args: argparse.Namespace) -> int:
+    from modemproxy.config import describe, find, load
+
+    print("\n".join(describe(load(find(args.file, os.environ)))))
+    return 0
+
+
+def _demo(args: argparse.Namespace) -> int:
+    import trio
+
+    from modemproxy import logs
+    from modemproxy.demo import run
+
+    logs.set_up("debug" if args.verbose else "error", "text")
+    return trio.run(run, args.once)
+
+
+def _emulate(args: argparse.Namespace) -> int:
+    import trio
+
+    from modemproxy.emulator.command import run
+
+    trio.run(run, args)
+    return 0
+
+
+def _init(_: argparse.Namespace) -> int:
+    from modemproxy.config.example import example
+
+    print(example(), end="")
+    return 0
+
+
+def _schema(_: argparse.Namespace) -> int:
+    from modemproxy.config.schema import schema
+
+    print(json.dumps(schema(), indent=2))
+    return 0
+
+
+COMMANDS: dict[str, Command] = {
+    "run": _run,
+    "check": _check,
+    "demo": _demo,
+    "emulate": _emulate,
+    "init": _init,
+    "schema": _schema,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

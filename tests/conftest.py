@@ -1,0 +1,59 @@
+"""Settings and guards for every test: hypothesis profiles, and a time limit per coroutine.
+
+``HYPOTHESIS_PROFILE=deep`` searches further, with a fresh seed; the gate runs ``fast``.
+"""
+
+import functools
+import inspect
+import os
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import trio
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "fast",
+    max_examples=60,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile(
+    "deep",
+    max_examples=5000,
+    deadline=timedelta(seconds=10),
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
+
+#: Seconds of virtual time; a test with a real clock is ended by pytest-timeout sooner.
+_LIMIT_S = 600.0
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if not isinstance(item, pytest.Function):
+            continue
+        handle = getattr(item.obj, "hypothesis", None)
+        if handle is None:
+            item.obj = _limited(item.obj)
+        else:
+            handle.inner_test = _limited(handle.inner_test)
+
+
+def _limited(test: Callable[..., Any]) -> Callable[..., Any]:
+    """A test that hangs on a virtual clock ends with TooSlowError, not with the run."""
+    if not inspect.iscoroutinefunction(test) or hasattr(test, "time_limited"):
+        return test
+    coroutine: Callable[..., Awaitable[None]] = test
+
+    @functools.wraps(test)
+    async def limited(*args: object, **kwargs: object) -> None:
+        with trio.fail_after(_LIMIT_S):
+            await coroutine(*args, **kwargs)
+
+    limited.time_limited = True  # type: ignore[attr-defined]
+    return limited
