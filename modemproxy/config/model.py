@@ -204,7 +204,7 @@ class Forward:
         default=0.0,
         metadata=key(
             kinds.seconds(most=31_536_000),
-            "Reset a connection on which nothing moved for so many seconds; 0 means never.",
+            "End a connection on which nothing moved for so many seconds; 0 means never.",
         ),
     )
     allow: tuple[IPNetwork, ...] = field(

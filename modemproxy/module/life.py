@@ -95,6 +95,7 @@ class LinkLife:
         """A command was told that the stack is down: that ends the session."""
         self.context.on_network_closed(str(error))
 
+
 @contextmanager
 def exclusive(guard: trio.Lock, doing: str) -> Iterator[None]:
     """Turn a second concurrent user of one direction into an error at once."""

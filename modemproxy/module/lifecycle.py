@@ -57,21 +57,25 @@ class SessionGate:
 
     async def wait_session(self) -> Session:
         """Wait for a session; the caller bounds the wait."""
+        await trio.lowlevel.checkpoint()
         while self._session is None:
             await self._opened.wait()
-        await trio.lowlevel.checkpoint()
         return self._session
 
     @contextmanager
     def opened(self, session: Session) -> Iterator[None]:
-        """Let clients in for as long as the body runs."""
+        """Let clients in for as long as the body runs and the session has not failed."""
         self._session = session
+        session.on_failed = self._shut
         self._opened.set()
         try:
             yield
         finally:
-            self._session = None
-            self._opened = trio.Event()
+            self._shut()
+
+    def _shut(self) -> None:
+        self._session = None
+        self._opened = trio.Event()
 
 
 class Backoff:

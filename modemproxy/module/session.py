@@ -10,7 +10,7 @@ reboot without a banner.
 """
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -62,6 +62,7 @@ class Session:
         readiness: what bring-up found.
         pool: the links.
         scheduler: the line.
+        on_failed: called at once when something broke; ``run()`` may take a moment more.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Session:
         self._failure: ModemProxyError | None = None
         self._failed = trio.Event()
         self._suspected = trio.Event()
+        self.on_failed: Callable[[], None] = lambda: None
         channel.on_urc = self._note_urc
         channel.on_oddity = self._note_oddity
 
@@ -102,10 +104,14 @@ class Session:
             self.pool.fail_all("the proxy is stopping")
 
     def fail(self, failure: ModemProxyError) -> None:
-        """End the session; the first reason counts."""
+        """End the session, and its links at once; the first reason counts."""
         if self._failure is None:
             self._failure = failure
             self._failed.set()
+            self.on_failed()
+            self.pool.fail_all(str(failure))
+            if isinstance(failure, LineError):
+                self._channel.abort(str(failure))  # nothing under way is answered any more
 
     @asynccontextmanager
     async def open_link(
@@ -197,7 +203,8 @@ class Session:
         ]
         if lost and await self.scheduler.execute(QueryReceiveMode()) != 1:
             self.fail(ModuleRebooted("the module restarted silently (its settings are gone)"))
-            return
+        elif lost:
+            await self._check_address()  # no far side closed if it was the network
         for link in lost:
             log.warning("link %d was closed, and the report of it lost", link.number)
             link.note_far_close(1)

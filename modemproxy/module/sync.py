@@ -47,7 +47,8 @@ async def find_module(channel: AtChannel, baudrate: int, *, cut_off: bool) -> in
         BringUpFailed: it does not answer at any.
         LineError: the device failed.
     """
-    if await _answers(channel, baudrate, _FIRST_PROBE_S):
+    first = _PROBES[:1] if cut_off else _PROBES  # each byte may be somebody's payload
+    if await _answers(channel, baudrate, _FIRST_PROBE_S, first):
         return baudrate
     if cut_off:
         log.warning("the last session was cut off: listening until a pending send times out")
@@ -62,11 +63,16 @@ async def find_module(channel: AtChannel, baudrate: int, *, cut_off: bool) -> in
     )
 
 
-async def _answers(channel: AtChannel, speed: int, wait_s: float) -> bool:
+async def _answers(
+    channel: AtChannel,
+    speed: int,
+    wait_s: float,
+    probes: tuple[AnyCommand, ...] = _PROBES,
+) -> bool:
     """Try a speed; on success the line is left quiet, with no answer outstanding."""
     await channel.port.set_line(baudrate=speed, rtscts=False)
     await channel.wait_quiet(_QUIET_S, _QUIET_LIMIT_S)
-    for probe in _PROBES:
+    for probe in probes:
         if await channel.probe(probe, wait_s):
             await channel.wait_quiet(_QUIET_S, _QUIET_LIMIT_S)
             return True

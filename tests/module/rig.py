@@ -165,7 +165,7 @@ async def rig(
                     channel,
                     modem or ModemConfig(port="/dev/emulated", apn="internet"),
                     connect_s=connect_s,
-                    state=state or StateStore(Path("/nonexistent/state"), "emulated"),
+                    state=state or StateStore(Path("/proc/none"), "emulated"),
                 )
                 r.session = Session(channel, r.readiness, connect_s=connect_s, stall_s=stall_s)
                 async with trio.open_nursery() as session:
