@@ -82,6 +82,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     emulate = commands.add_parser("emulate", help="an emulated module on a tty")
     _add_emulator_arguments(emulate)
+    bench = commands.add_parser("bench", help="measure through an emulated module")
+    _add_bench_arguments(bench)
     commands.add_parser("init", help="print a commented configuration")
     commands.add_parser("schema", help="print the configuration's JSON Schema")
     return parser
@@ -89,6 +91,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_emulator_arguments(parser: argparse.ArgumentParser) -> None:
     from modemproxy.emulator.command import add_arguments
+
+    add_arguments(parser)
+
+
+def _add_bench_arguments(parser: argparse.ArgumentParser) -> None:
+    from modemproxy.bench.command import add_arguments
 
     add_arguments(parser)
 
@@ -133,6 +141,12 @@ def _emulate(args: argparse.Namespace) -> int:
     return 0
 
 
+def _bench(args: argparse.Namespace) -> int:
+    from modemproxy.bench.command import run
+
+    return run(args)
+
+
 def _init(_: argparse.Namespace) -> int:
     from modemproxy.config.example import example
 
@@ -152,6 +166,7 @@ COMMANDS: dict[str, Command] = {
     "check": _check,
     "demo": _demo,
     "emulate": _emulate,
+    "bench": _bench,
     "init": _init,
     "schema": _schema,
 }

@@ -1,4 +1,7 @@
-"""Settings and guards for every test: hypothesis profiles, and a time limit per coroutine.
+"""Settings and guards for every test: hypothesis profiles, clocks, a limit per coroutine.
+
+pytest-trio takes a clock only from a test's arguments; here ``usefixtures("autojump_clock")``
+means the same, so that a module can say it once.
 
 ``HYPOTHESIS_PROFILE=deep`` searches further, with a fresh seed; the gate runs ``fast``.
 """
@@ -12,6 +15,7 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -37,11 +41,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if not isinstance(item, pytest.Function):
             continue
+        if "autojump_clock" in item.fixturenames and inspect.iscoroutinefunction(item.obj):
+            item.add_marker(pytest.mark.trio(run=_run_on_virtual_clock))
         handle = getattr(item.obj, "hypothesis", None)
         if handle is None:
             item.obj = _limited(item.obj)
         else:
             handle.inner_test = _limited(handle.inner_test)
+
+
+def _run_on_virtual_clock(
+    main: Callable[..., Awaitable[Any]],
+    *args: Any,
+    clock: trio.abc.Clock | None,
+    **options: Any,
+) -> Any:
+    virtual = clock or trio.testing.MockClock(autojump_threshold=0)
+    return trio.run(main, *args, clock=virtual, **options)
 
 
 def _limited(test: Callable[..., Any]) -> Callable[..., Any]:

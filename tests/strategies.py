@@ -1,5 +1,6 @@
 """Hypothesis strategies and cutting helpers shared by the tests of every floor."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 
 from hypothesis import strategies as st
@@ -41,7 +42,7 @@ def cuts(draw: st.DrawFn, size: int) -> list[int]:
 
 def cut(data: bytes, places: Sequence[int]) -> list[bytes]:
     """Cut ``data`` at ``places``."""
-    return [data[a:b] for a, b in zip(places, places[1:], strict=False)]
+    return [data[a:b] for a, b in itertools.pairwise(places)]
 
 
 def chopped(data: bytes) -> st.SearchStrategy[list[bytes]]:

@@ -65,6 +65,8 @@ def _busy(dce: Dce, link: Link, size: int) -> Reply | None:
     if any(other is not None and other.result_pending for other in asked):
         dce.ctx.complain(f"CIPSEND on link {link.number} while a send result is pending")
         return _ciperror(_BUSY)
+    if dce.profile.busy_link == link.number or dce.ctx.chance(dce.profile.busy_probability):
+        return _ciperror(_BUSY)
     if not isinstance(link, TcpLink) or link.free() >= size:
         return None
     match dce.profile.send_full:

@@ -118,6 +118,8 @@ class Profile:
     send_on_dead: Literal["minus_one", "error"] = "minus_one"  # link closed in data entry
     short_send_link: Literal["continue", "dead"] = "continue"  # after cnf < req
     busy_scope: Literal["link", "global"] = "link"  # a pending +CIPSEND makes whom busy
+    busy_probability: float = 0.0  # that a send is answered busy for no reason to be seen
+    busy_link: int | None = None  # every send on this link is answered busy
     wan_rate_bytes_s: float = 0.0  # each direction, all links together (0: no limit)
     wan_latency_s: float = 0.0  # one way
     udp_lost_above_bytes: int = 1500  # longer datagrams vanish in the network

@@ -51,6 +51,7 @@ from modemproxy.errors import (
     RemoteProtocolError,
 )
 from modemproxy.line import wirelog
+from modemproxy.line.gather import Gather
 from modemproxy.line.port import Port
 
 log = logging.getLogger(__name__)
@@ -94,12 +95,14 @@ class AtChannel:
             (an echo, a result nobody asked for): grounds for a suspicion.
         data_entry_s: the module's own bound on a payload that does not come.
         latency_s: smoothed time from the last byte of a command to its first answer byte.
+        byte_s: how long a byte takes on the wire; 0 while that is not known.
     """
 
     def __init__(self, port: Port) -> None:
         """Args: port: stays the caller's to close."""
         self._port = port
         self._dte = Dte()
+        self._gather = Gather()
         self._outcome: Event | None = None
         self._wake = trio.Event()
         self._ended: LineError | None = None
@@ -111,6 +114,7 @@ class AtChannel:
         self.on_oddity: Callable[[str], None] = lambda what: None
         self.data_entry_s = 16.0
         self.latency_s = 0.005
+        self.byte_s = 0.0
         self.commands = 0
         self.bytes_in = 0
         self.bytes_out = 0
@@ -119,6 +123,11 @@ class AtChannel:
     def port(self) -> Port:
         """The port underneath, for bring-up to set its speed."""
         return self._port
+
+    @property
+    def payload_pending(self) -> bool:
+        """A send has begun whose payload the module may not have in full."""
+        return isinstance(self._dte.in_flight, SendData)
 
     async def read_forever(self) -> None:
         """Be the line's reader.
@@ -130,6 +139,9 @@ class AtChannel:
         try:
             while data := await self._port.receive_some():
                 self._receive(bytes(data))
+                pause = self._gather.pause(self._dte.missing, trio.current_time())
+                if pause:
+                    await trio.sleep(pause)
             raise LineClosed("the device hung up")
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             raise LineClosed(f"the device failed: {error}") from error
@@ -155,7 +167,7 @@ class AtChannel:
             LineClosed, LineSilent: the line is gone.
         """
         with trio.CancelScope(shield=True):
-            await self._write(self._dte.send(command), command)
+            await self._write(command)
             event = await self._wait_final(command, limit_s or command.timeout_s)
             if event is None:
                 await self._give_up(command)
@@ -176,7 +188,7 @@ class AtChannel:
     async def probe(self, command: AnyCommand, wait_s: float) -> bool:
         """Send a command just to see whether OK comes back within ``wait_s``."""
         with trio.CancelScope(shield=True):
-            await self._write(self._dte.send(command), command)
+            await self._write(command)
             event = await self._wait_event(trio.current_time() + wait_s)
             if event is None:
                 self._dte.abandon()
@@ -192,16 +204,17 @@ class AtChannel:
             await trio.sleep_until(min(deadline, self._heard_at + quiet_s))
         return True
 
-    async def _write(self, data: bytes, command: AnyCommand) -> None:
-        self._check_open()
+    async def _write(self, command: AnyCommand) -> None:
+        self._check_open()  # first: a command that the end cut off is in flight for ever
+        data = self._dte.send(command)
         if wirelog.wire.isEnabledFor(logging.DEBUG):
             wirelog.log_command(command)
         self.commands += 1
         self._outcome = None
+        self._asked_at = trio.current_time() + len(data) * self.byte_s
         await self._send(data)
 
     async def _send(self, data: bytes) -> None:
-        self._asked_at = trio.current_time()
         self.bytes_out += len(data)
         try:
             with trio.fail_after(WRITE_LIMIT_S):
@@ -285,11 +298,22 @@ class AtChannel:
         self._heard_at = now
         self.bytes_in += len(data)
         if self._asked_at is not None:
-            self.latency_s += (now - self._asked_at - self.latency_s) / 16
+            self._note_latency(max(0.0, now - self._asked_at))
             self._asked_at = None
         debug = wirelog.wire.isEnabledFor(logging.DEBUG)
         self._dte.tap = wirelog.log_token if debug else None
+        receiving = self._dte.receiving
         self._dte.receive_data(data)
+        self._dispatch_all()
+        if self._dte.receiving and not receiving:
+            self._wake.set()  # from now on silence means loss: the waiter's bound is nearer
+
+    def _note_latency(self, sample: float) -> None:
+        """Follow the module's own time; a host that was busy for once is not the module."""
+        error = sample - self.latency_s
+        self.latency_s += error / (8 if error < 0 else 64)
+
+    def _dispatch_all(self) -> None:
         while True:
             try:
                 event = self._dte.next_event()

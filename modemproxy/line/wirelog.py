@@ -30,9 +30,18 @@ def log_token(token: Token) -> None:
     if isinstance(token, Line):
         wire.debug("< %s", _readable(token.text))
     elif isinstance(token, Payload):
+        wire.debug("< %s", _header(token))
         wire.debug("<| {%d}", len(token.data))
     else:
         wire.debug("<| \\r\\n>")
+
+
+def _header(payload: Payload) -> str:
+    """The line that announced a payload; without it a player could not frame the bytes."""
+    size = len(payload.data)
+    if payload.rest is not None:
+        return f"+CIPRXGET: 2,{payload.link},{size},{payload.rest}"
+    return f"+IPD{size}" if payload.link is None else f"+RECEIVE,{payload.link},{size}:"
 
 
 def _readable(text: bytes) -> str:

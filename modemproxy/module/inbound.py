@@ -54,6 +54,7 @@ class Inbound:
     polling: bool = False
     poll_at: float = inf
     poll_gap: float = _FIRST_POLL_S
+    answer_gap: float = _ANSWER_S
     active_at: float = -inf
     data_at: float = -inf
     far_closed: bool = False
@@ -72,8 +73,14 @@ class Inbound:
         self.poll_at = min(self.poll_at, now + soon)
 
     def note_sent(self, now: float) -> None:
-        """Our bytes left: expect an answer. A cheap cure for its lost report."""
-        self.note_activity(now, _ANSWER_S)
+        """Our bytes left: expect an answer. A cheap cure for its lost report.
+
+        A far side that only listens would be asked after every send: the gap grows.
+        """
+        if now - self.active_at > _ACTIVE_FOR_S:
+            self.answer_gap = _ANSWER_S
+        self.active_at = now
+        self.poll_at = min(self.poll_at, now + self.answer_gap)
 
     def note_hint(self) -> None:
         """The module says that data waits."""
@@ -99,6 +106,7 @@ class Inbound:
         self.hint = rest > 0 or self.far_closed
         self.announced = rest > 0
         self.empty_answers = 0
+        self.answer_gap = _ANSWER_S
         self.note_activity(now, _CONFIRM_S)
 
     def note_empty(self, now: float) -> None:
@@ -109,6 +117,7 @@ class Inbound:
             self.empty_at = now
             return
         self.hint = self.announced = False
+        self.answer_gap = min(self.answer_gap * 2, _ACTIVE_CEILING_S)
         self._back_off(now)
 
     def _back_off(self, now: float) -> None:

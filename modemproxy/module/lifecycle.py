@@ -75,7 +75,8 @@ class SessionGate:
 
     def _shut(self) -> None:
         self._session = None
-        self._opened = trio.Event()
+        if self._opened.is_set():
+            self._opened = trio.Event()
 
 
 class Backoff:
@@ -158,9 +159,10 @@ class Lifecycle:
                         await session.run()
                 if session is not None:
                     await say_goodbye(channel, session)
-                    self._state.clear_session()
             finally:
                 self._channel = None
+                if session is not None and not session.left_payload_pending:
+                    self._state.clear_session()
 
     async def _bring_up(self, channel: AtChannel) -> Session:
         config = self._config

@@ -176,8 +176,8 @@ class Link(trio.abc.Stream):
         if max_bytes is not None and index(max_bytes) < 1:
             raise ValueError("max_bytes must be at least 1")
         with exclusive(self._receive_guard, "receiving"):
-            self._check_open()
-            await trio.lowlevel.checkpoint()
+            if not self._receive_would_wait:
+                await trio.lowlevel.checkpoint()
             while True:
                 self._check_open()
                 if data := self.inbound.take(max_bytes):
@@ -187,6 +187,11 @@ class Link(trio.abc.Stream):
                 if self.inbound.ended:
                     return b""
                 await self._life.wait_changed()
+
+    @property
+    def _receive_would_wait(self) -> bool:
+        """Waiting is a checkpoint already; a second one costs a turn of the event loop."""
+        return not (self._over or self.inbound.ended or self.inbound.chunks)
 
     async def aclose(self) -> None:
         """Close once the module has taken what is queued; cancelled, at once."""

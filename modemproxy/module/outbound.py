@@ -9,8 +9,9 @@ busy link waits 10 ms x 2^k. All bytes are confirmed. Or it is not known: then t
 of CIPACK decides, and where it does not, the link is reset. No byte is sent on a guess.
 
 The window keeps the module's own buffer from filling up, because a full buffer answers
-busy or takes half a chunk: at most ``window`` bytes are unacknowledged, CIPACK is asked
-from half a window on, so that sending never has to wait for it.
+busy or takes half a chunk: at most ``window`` bytes are unacknowledged. CIPACK is asked
+when three quarters of a window have gone out since it was asked last, so that sending
+never has to wait for it.
 """
 
 import random

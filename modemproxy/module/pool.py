@@ -227,6 +227,8 @@ class LinkPool:
         elif opening is not None:
             due = trio.current_time() + self._open_limit_s + _LATE_OPEN_MARGIN_S
             self.quarantine.add(number, link_open=True, unread=True, open_due_until=due)
+        elif self.quarantine.holds(number):  # a ghost, and its close was given up
+            self.quarantine.add(number, link_open=True, unread=True)
         else:
             self._give_back(number)
 

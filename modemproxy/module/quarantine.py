@@ -68,6 +68,10 @@ class Quarantine:
         self._cleanings[number] = _Cleaning(link_open, unread, open_due_until)
         self._to_clean.send_nowait(number)
 
+    def holds(self, number: int) -> bool:
+        """Whether something is left to clean under the number."""
+        return number in self._cleanings
+
     def note_closed(self, number: int) -> None:
         """The module says that the socket is closed."""
         if (cleaning := self._cleanings.get(number)) is not None:

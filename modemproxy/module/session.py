@@ -75,6 +75,7 @@ class Session:
         )
         self.pool = LinkPool(context, open_limit_s=connect_s)
         self._channel = channel
+        channel.byte_s = 10 / readiness.baudrate
         self._failure: ModemProxyError | None = None
         self._failed = trio.Event()
         self._suspected = trio.Event()
@@ -112,6 +113,12 @@ class Session:
             self.pool.fail_all(str(failure))
             if isinstance(failure, LineError):
                 self._channel.abort(str(failure))  # nothing under way is answered any more
+
+    @property
+    def left_payload_pending(self) -> bool:
+        """The module may still wait for bytes of a send: what we say now, it sends on."""
+        rebooted = isinstance(self._failure, ModuleRebooted)
+        return self._channel.payload_pending and not rebooted
 
     @asynccontextmanager
     async def open_link(
@@ -205,6 +212,8 @@ class Session:
             self.fail(ModuleRebooted("the module restarted silently (its settings are gone)"))
         elif lost:
             await self._check_address()  # no far side closed if it was the network
+        if self._failure is not None:
+            return
         for link in lost:
             log.warning("link %d was closed, and the report of it lost", link.number)
             link.note_far_close(1)

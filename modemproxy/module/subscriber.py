@@ -109,8 +109,11 @@ class Subscriber:
             stat = await self._dialogue.attempt(QueryRegistration(domain))
             if stat in _REGISTERED:
                 return stat
-            known.append(stat)
-        return next((stat for stat in known if stat is not None), -1)
+            if stat is not None:
+                known.append(stat)
+        if not known:  # a firmware that has neither
+            known.append(await self._dialogue.attempt(QueryRegistration("CREG")) or 0)
+        return known[0]
 
     async def wait_registered(self) -> None:
         """Wait until the network has us."""

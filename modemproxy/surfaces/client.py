@@ -13,6 +13,7 @@ looked up, and one that was closed has no owner any more.
 
 import errno
 import fcntl
+import os
 import socket
 import struct
 import termios
@@ -48,8 +49,13 @@ class ClientConnection(trio.abc.HalfCloseableStream):
         return _name(self._stream.socket.getpeername)
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Write to the client; waits while it does not read."""
-        await self._stream.send_all(data)
+        """Write to the client; waits while it does not read, and only then checkpoints."""
+        try:
+            sent = os.write(self._stream.socket.fileno(), data)
+        except OSError:
+            sent = 0  # the stream says it in trio's words
+        if sent < len(data):
+            await self._stream.send_all(memoryview(data)[sent:])
 
     async def wait_send_all_might_not_block(self) -> None:
         """Wait until the client's socket takes bytes."""

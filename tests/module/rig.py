@@ -101,9 +101,7 @@ class Rig:
 
     async def settle(self) -> None:
         """Wait until no number is in use or in quarantine any more."""
-        with trio.fail_after(200):
-            while not self.session.pool.settled:  # noqa: ASYNC110 - there is no event for it
-                await trio.sleep(0.1)
+        await until(lambda: self.session.pool.settled, 200)
         assert self.module.dce.stack.any_open() == []
 
     async def run_session(self, channel: AtChannel) -> None:
@@ -115,6 +113,13 @@ class Rig:
             self.failure = first_error(group)
         finally:
             self.ended.set()
+
+
+async def until(condition: Callable[[], object], limit_s: float) -> None:
+    """Wait, in virtual time, for something that has no event."""
+    with trio.fail_after(limit_s):
+        while not condition():  # noqa: ASYNC110
+            await trio.sleep(0.01)
 
 
 async def echo(stream: FarStream) -> None:

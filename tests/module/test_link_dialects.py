@@ -3,7 +3,10 @@
 from typing import Any, Final
 
 import pytest
+import trio
 from trio.testing import MockClock
+
+from modemproxy.emulator.profile import Profile
 
 from .rig import HOSTILE, exchange, rig
 
@@ -86,8 +89,6 @@ DIALECTS: Final[dict[str, dict[str, Any]]] = {
 
 
 def test_the_dialects_name_real_options() -> None:
-    from modemproxy.emulator.profile import Profile
-
     for options in DIALECTS.values():
         Profile(**options)
 
@@ -114,12 +115,12 @@ async def test_replies_in_pieces_carry_the_same(
         assert r.failure is None
 
 
-@pytest.mark.parametrize("name", ["default", "URCs everywhere", "busy while a result is pending anywhere"])
+@pytest.mark.parametrize(
+    "name", ["default", "URCs everywhere", "busy while a result is pending anywhere"]
+)
 async def test_ten_links_at_once_keep_their_bytes_apart(
     autojump_clock: MockClock, name: str
 ) -> None:
-    import trio
-
     async with rig(**DIALECTS[name]) as r:
 
         async def one(index: int) -> None:

@@ -56,7 +56,7 @@ async def test_a_link_is_a_trio_stream(autojump_clock: MockClock) -> None:
                 two = await stack.enter_async_context(r.link(port=2))
                 return one, two
 
-            await check_two_way_stream(pair, None)  # type: ignore[arg-type]
+            await check_two_way_stream(pair, None)
 
 
 async def test_a_second_sender_or_receiver_is_told_at_once(autojump_clock: MockClock) -> None:

@@ -1,0 +1,1 @@
+"""What clients see: sockets on one side, an emulated module on the other."""
