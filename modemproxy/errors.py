@@ -9,6 +9,8 @@ ModemProxyError
         LocalProtocolError      by our doing: a bug
         RemoteProtocolError     by bytes no module should send
     CommandError            the module answered, and said no
+        NoAnswer                it did not answer; the line is in step again
+        DamagedAnswer           its answer lost bytes; the line is in step again
     LineError               the DTE-DCE line is unusable: ends the session
         LineClosed              hang-up, EIO, device gone
         LineSilent              no final result code, and resynchronising failed
@@ -65,6 +67,23 @@ class CommandError(ModemProxyError):
         self.command = command
         self.reason = reason
         self.code = code
+
+
+class NoAnswer(CommandError):
+    """No final result code in time; the line has been brought back into step.
+
+    Args:
+        command: what was asked, secrets masked.
+        handed_over: payload bytes were, or may have been, taken by the module.
+    """
+
+    def __init__(self, command: str, *, handed_over: bool = False) -> None:
+        super().__init__(command, "no answer in time")
+        self.handed_over = handed_over
+
+
+class DamagedAnswer(CommandError):
+    """The answer lost bytes on the way; what it carried is not to be trusted."""
 
 
 class LineError(ModemProxyError):

@@ -32,8 +32,10 @@ AT = {
     "results": set(),
     "urcs": set(),
     "commands": {"urcs"},
+    "subscription": {"commands", "urcs"},
     "tcpip": {"commands", "urcs"},
-    "dte": {"framer", "results", "urcs", "commands", "tcpip"},
+    "transfer": {"commands", "urcs"},
+    "dte": {"framer", "results", "urcs", "commands", "transfer"},
 }
 FILES = sorted(ROOT.rglob("*.py"))
 

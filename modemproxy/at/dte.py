@@ -29,7 +29,7 @@ from modemproxy.at.results import (
     parse_final,
     tcpip_error_text,
 )
-from modemproxy.at.tcpip import ReadData, ReadReply
+from modemproxy.at.transfer import ReadData, ReadReply
 from modemproxy.at.urcs import Pushed, Urc, parse_urc
 from modemproxy.errors import LocalProtocolError, RemoteProtocolError
 

@@ -6,6 +6,7 @@ one, over the time from the first to the last.
 """
 
 import math
+import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -76,3 +77,11 @@ def shares(values: Sequence[float]) -> list[float]:
 def ratio(value: float, of: float) -> float:
     """Return a quotient, nan where there is none."""
     return value / of if of else math.nan
+
+
+def slope(points: Sequence[tuple[float, float]]) -> float:
+    """Return the slope of the straight line that fits best (least squares)."""
+    if len(points) < 2:
+        return math.nan
+    xs, ys = [x for x, _ in points], [y for _, y in points]
+    return statistics.linear_regression(xs, ys).slope

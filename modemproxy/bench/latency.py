@@ -9,7 +9,7 @@ from typing import Final
 
 import trio
 
-from modemproxy.at.tcpip import CHUNK
+from modemproxy.at.transfer import CHUNK
 from modemproxy.bench.clients import Pinger, clients
 from modemproxy.bench.figures import percentile, ratio
 from modemproxy.bench.limits import Direction, Line

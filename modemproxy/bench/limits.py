@@ -15,7 +15,7 @@ Command mode is half duplex: a line that moves both ways alternates.
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from modemproxy.at.tcpip import CHUNK
+from modemproxy.at.transfer import CHUNK
 
 Direction = Literal["up", "down", "both"]
 

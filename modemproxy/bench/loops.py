@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from typing import Final, Literal
 
-from modemproxy.at.tcpip import CHUNK
+from modemproxy.at.transfer import CHUNK
 from modemproxy.bench.far import HOST
 from modemproxy.bench.figures import Meter
 from modemproxy.bench.payload import Checker, stretch

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from modemproxy.at.tcpip import CHUNK
+from modemproxy.at.transfer import CHUNK
 from modemproxy.bench.limits import Line
 
 Endpoint = tuple[str, int]

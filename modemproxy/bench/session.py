@@ -5,7 +5,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from typing import Final
 
-from modemproxy.bench import fairness, goodput, latency
+from modemproxy.bench import busy, connect, cost, fairness, goodput, idle, latency
 from modemproxy.bench.options import Options, conditions
 from modemproxy.bench.progress import Progress
 from modemproxy.bench.table import Table
@@ -16,6 +16,10 @@ RUNNERS: Final[dict[str, Scenario]] = {
     "goodput": goodput.run,
     "latency": latency.run,
     "fairness": fairness.run,
+    "connect": connect.run,
+    "idle": idle.run,
+    "cost": cost.run,
+    "busy": busy.run,
 }
 
 

@@ -6,15 +6,7 @@ final result code; it is called by one task at a time (the scheduler) and is shi
 its first byte to its end, so a cancelled caller never poisons the next command.
 
 When an answer does not come, the line is out of step, and nobody gets it before it is in
-step again. The order of things to try is that of the recovery ladder's first rung:
-
-1. A prompt that does not come: one ``AT``, and only if the payload is longer than that
-   (nothing reaches the peer before the last byte). OK: the command was lost, nothing was
-   handed over. Otherwise the module is in data entry.
-2. In data entry, nothing is sent until the module's own time-out has passed: whatever we
-   wrote would reach the peer as data.
-3. Otherwise silence for 250 ms (at most 2 s), then ``AT`` up to three times until a lone
-   OK. Failing that, ``LineSilent`` ends the session.
+step again (``resync.py``).
 
 Unsolicited codes go to ``on_urc``, which is synchronous.
 """
@@ -26,7 +18,7 @@ from typing import Final, TypeVar, cast
 
 import trio
 
-from modemproxy.at.commands import Attention, Command
+from modemproxy.at.commands import Command
 from modemproxy.at.dte import (
     AnyCommand,
     Broken,
@@ -41,18 +33,18 @@ from modemproxy.at.dte import (
     Unknown,
 )
 from modemproxy.at.results import Refused
-from modemproxy.at.tcpip import SendData
+from modemproxy.at.transfer import SendData
 from modemproxy.at.urcs import Urc
 from modemproxy.errors import (
-    CommandError,
+    DamagedAnswer,
     LineClosed,
     LineError,
-    LineSilent,
+    NoAnswer,
     RemoteProtocolError,
 )
-from modemproxy.line import wirelog
-from modemproxy.line.gather import Gather
+from modemproxy.line import resync, wirelog
 from modemproxy.line.port import Port
+from modemproxy.line.timing import Gather, Latency
 
 log = logging.getLogger(__name__)
 
@@ -62,28 +54,6 @@ ReplyT = TypeVar("ReplyT")
 WRITE_LIMIT_S: Final = 12.0
 #: An announced payload that stops coming, or eats its OK, has lost bytes on the line.
 PAYLOAD_STALL_S: Final = 2.0
-_QUIET_S: Final = 0.25
-_QUIET_LIMIT_S: Final = 2.0
-_PROBES: Final = 3
-_PROBE_S: Final = 0.3
-_AT_BYTES: Final = 3
-
-
-class NoAnswer(CommandError):
-    """No final result code in time; the line has been brought back into step.
-
-    Args:
-        command: what was asked, secrets masked.
-        handed_over: payload bytes were, or may have been, taken by the module.
-    """
-
-    def __init__(self, command: str, *, handed_over: bool = False) -> None:
-        super().__init__(command, "no answer in time")
-        self.handed_over = handed_over
-
-
-class DamagedAnswer(CommandError):
-    """The answer lost bytes on the way; what it carried is not to be trusted."""
 
 
 class AtChannel:
@@ -94,8 +64,8 @@ class AtChannel:
         on_oddity: called by the reader with words for what a healthy line never shows
             (an echo, a result nobody asked for): grounds for a suspicion.
         data_entry_s: the module's own bound on a payload that does not come.
-        latency_s: smoothed time from the last byte of a command to its first answer byte.
-        byte_s: how long a byte takes on the wire; 0 while that is not known.
+        latency: how quickly the module answers.
+        late_prompt: a prompt came that nobody waited for.
     """
 
     def __init__(self, port: Port) -> None:
@@ -108,13 +78,11 @@ class AtChannel:
         self._ended: LineError | None = None
         self._closed = trio.Event()
         self._heard_at = 0.0
-        self._asked_at: float | None = None
-        self._late_prompt = False
+        self.late_prompt = False
         self.on_urc: Callable[[Urc], None] = lambda urc: None
         self.on_oddity: Callable[[str], None] = lambda what: None
         self.data_entry_s = 16.0
-        self.latency_s = 0.005
-        self.byte_s = 0.0
+        self.latency = Latency()
         self.commands = 0
         self.bytes_in = 0
         self.bytes_out = 0
@@ -175,7 +143,7 @@ class AtChannel:
             raise Refused(command.shown, event.failure, handed_over=event.handed_over)
         if isinstance(event, Broken):
             with trio.CancelScope(shield=True):
-                await self._resync(command)
+                await resync.find_step(self, command)
             raise DamagedAnswer(command.shown, event.problem)
         return cast(ReplyT, cast(Completed, event).reply)
 
@@ -211,7 +179,7 @@ class AtChannel:
             wirelog.log_command(command)
         self.commands += 1
         self._outcome = None
-        self._asked_at = trio.current_time() + len(data) * self.byte_s
+        self.latency.note_asked(len(data), trio.current_time())
         await self._send(data)
 
     async def _send(self, data: bytes) -> None:
@@ -265,41 +233,22 @@ class AtChannel:
         self._dte.abandon()
         log.warning("no answer to %s", command.shown)
         if isinstance(command, SendData) and not prompted:
-            await self._miss_prompt(command)
+            await resync.miss_prompt(self, command)
         else:
-            await self._resync(command)
+            await resync.find_step(self, command)
         if damaged:
             raise DamagedAnswer(command.shown, "the payload stopped short")
         raise NoAnswer(command.shown, handed_over=prompted)
 
-    async def _miss_prompt(self, command: SendData) -> None:
-        self._late_prompt = False
-        lost = len(command.data) > _AT_BYTES and await self.probe(Attention(), 1.0)
-        if lost and not self._late_prompt:
-            return
-        log.warning("module is in data entry: silent until its own time-out")
-        with trio.move_on_after(self.data_entry_s):
-            await self._closed.wait()
-        await self._resync(command)
-        raise NoAnswer(command.shown, handed_over=True)
-
-    async def _resync(self, command: AnyCommand) -> None:
-        """Find the line in step again, or raise LineSilent."""
-        await self.wait_quiet(_QUIET_S, _QUIET_LIMIT_S)
-        for sent in range(1, _PROBES + 1):
-            if await self.probe(Attention(), _PROBE_S):
-                # It may be the late OK of an earlier command: let every other one come.
-                await self.wait_quiet(sent * _QUIET_S, _QUIET_LIMIT_S)
-                return
-        raise LineSilent(command.shown)
+    async def wait_closed(self) -> None:
+        """Wait for the end of the line."""
+        await self._closed.wait()
 
     def _receive(self, data: bytes) -> None:
         now = trio.current_time()
         self._heard_at = now
         self.bytes_in += len(data)
-        if self._asked_at is not None:
-            self._note_latency(max(0.0, now - self._asked_at))
-            self._asked_at = None
+        self.latency.note_heard(now)
         debug = wirelog.wire.isEnabledFor(logging.DEBUG)
         self._dte.tap = wirelog.log_token if debug else None
         receiving = self._dte.receiving
@@ -307,11 +256,6 @@ class AtChannel:
         self._dispatch_all()
         if self._dte.receiving and not receiving:
             self._wake.set()  # from now on silence means loss: the waiter's bound is nearer
-
-    def _note_latency(self, sample: float) -> None:
-        """Follow the module's own time; a host that was busy for once is not the module."""
-        error = sample - self.latency_s
-        self.latency_s += error / (8 if error < 0 else 64)
 
     def _dispatch_all(self) -> None:
         while True:
@@ -331,7 +275,7 @@ class AtChannel:
             self._outcome = event
             self._wake.set()
         elif isinstance(event, StrayPrompt):
-            self._late_prompt = True
+            self.late_prompt = True
             self.on_oddity("a prompt nobody asked for")
         elif isinstance(event, Echoed):
             self.on_oddity(f"echo of {event.line!r}")

@@ -29,7 +29,7 @@ from enum import Enum
 from math import inf
 from typing import Final
 
-from modemproxy.at.tcpip import CHUNK
+from modemproxy.at.transfer import CHUNK
 
 #: An exchange of at most this many bytes may use the fast lane.
 SMALL: Final = 256

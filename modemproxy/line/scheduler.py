@@ -147,6 +147,8 @@ class Scheduler:
             self._fail_waiters()
 
     async def _step(self) -> None:
+        # An exchange is shielded; under load this is where cancelling takes effect.
+        await trio.lowlevel.checkpoint_if_cancelled()
         now = trio.current_time()
         offers = {key: source.offer(now) for key, source in self._sources.items()}
         grant = self.policy.pick(now, offers, control=bool(self._requests))
@@ -157,7 +159,7 @@ class Scheduler:
             return
         moved = await self._run(grant)
         ended = trio.current_time()
-        self.policy.latency_s = self._channel.latency_s
+        self.policy.latency_s = self._channel.latency.seconds
         self.policy.charge(grant, ended, ended - now, moved)
 
     async def _wait_for_work(self, due_at: float) -> None:

@@ -13,7 +13,8 @@ for the PDP context.
 import logging
 from dataclasses import dataclass
 
-from modemproxy.at.commands import Assign, Identify, QueryFunction
+from modemproxy.at.commands import Assign, Identify
+from modemproxy.at.subscription import QueryFunction
 from modemproxy.at.tcpip import QueryIp
 from modemproxy.config import ModemConfig
 from modemproxy.line.channel import AtChannel

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Final
 
-from modemproxy.at.tcpip import CHUNK, MAX_READ
+from modemproxy.at.transfer import CHUNK, MAX_READ
 
 #: Two chunks: one on its way to the host, one on its way from the module.
 INBOX_LIMIT: Final = 2 * MAX_READ

@@ -274,7 +274,6 @@ class Link(trio.abc.Stream):
         Raises:
             LineError: the line ended.
         """
-        await trio.lowlevel.checkpoint_if_cancelled()  # the line itself is shielded
         if grant.work is Work.READ:
             return await self._reader.read(grant.size)
         if grant.work is Work.WRITE and not self.outbound.probe_wanted(trio.current_time()):

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Final
 
-from modemproxy.at.tcpip import CHUNK
+from modemproxy.at.transfer import CHUNK
 
 #: More than this is left in the host's socket, where a reset does not lose it silently.
 QUEUE_LIMIT: Final = 2 * CHUNK

@@ -13,7 +13,8 @@ from typing import Final
 import trio
 
 from modemproxy.at.results import Refused, tcpip_error_text
-from modemproxy.at.tcpip import LINKS, MAX_READ, CloseLink, QueryLinks, QueryUnread, ReadData
+from modemproxy.at.tcpip import LINKS, CloseLink, QueryLinks
+from modemproxy.at.transfer import MAX_READ, QueryUnread, ReadData
 from modemproxy.errors import CommandError
 from modemproxy.module.life import LineContext
 

@@ -6,9 +6,8 @@ from typing import Final
 import trio
 
 from modemproxy.at.results import Refused
-from modemproxy.at.tcpip import QueryUnread, ReadData
-from modemproxy.errors import CommandError
-from modemproxy.line.channel import DamagedAnswer, NoAnswer
+from modemproxy.at.transfer import QueryUnread, ReadData
+from modemproxy.errors import CommandError, DamagedAnswer, NoAnswer
 from modemproxy.module.inbound import Inbound
 from modemproxy.module.life import LinkLife
 from modemproxy.module.outbound import Outbound

@@ -5,10 +5,9 @@ from typing import Final
 import trio
 
 from modemproxy.at.results import Failure, Refused, TcpipErr
-from modemproxy.at.tcpip import QueryAck, SendData
+from modemproxy.at.transfer import QueryAck, SendData
 from modemproxy.at.urcs import SendConfirmed
-from modemproxy.errors import CommandError
-from modemproxy.line.channel import NoAnswer
+from modemproxy.errors import CommandError, NoAnswer
 from modemproxy.module.inbound import Inbound
 from modemproxy.module.life import LinkLife
 from modemproxy.module.outbound import RESULT_LIMIT_S, Outbound

@@ -75,7 +75,7 @@ class Session:
         )
         self.pool = LinkPool(context, open_limit_s=connect_s)
         self._channel = channel
-        channel.byte_s = 10 / readiness.baudrate
+        channel.latency.byte_s = 10 / readiness.baudrate
         self._failure: ModemProxyError | None = None
         self._failed = trio.Event()
         self._suspected = trio.Event()

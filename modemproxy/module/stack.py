@@ -5,8 +5,9 @@ from typing import Final
 
 import trio
 
-from modemproxy.at.commands import Assign, QueryAddress, SetDns
+from modemproxy.at.commands import Assign
 from modemproxy.at.results import Refused, tcpip_error_text
+from modemproxy.at.subscription import QueryAddress, SetDns
 from modemproxy.at.tcpip import (
     MAX_TIMEOUT_S,
     MIN_TIMEOUT_S,

@@ -5,8 +5,9 @@ from typing import Final
 
 import trio
 
-from modemproxy.at.commands import (
-    Assign,
+from modemproxy.at.commands import Assign
+from modemproxy.at.results import Refused
+from modemproxy.at.subscription import (
     EnterPin,
     QueryContexts,
     QueryRegistration,
@@ -14,7 +15,6 @@ from modemproxy.at.commands import (
     SetAuth,
     SetContext,
 )
-from modemproxy.at.results import Refused
 from modemproxy.config import ModemConfig
 from modemproxy.errors import BringUpFailed
 from modemproxy.module.dialogue import Dialogue

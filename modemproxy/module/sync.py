@@ -15,8 +15,8 @@ import trio
 from modemproxy.at.commands import Assign, Attention, Basic, SetRate
 from modemproxy.at.dte import AnyCommand
 from modemproxy.at.results import Refused
-from modemproxy.errors import BringUpFailed
-from modemproxy.line.channel import AtChannel, NoAnswer
+from modemproxy.errors import BringUpFailed, NoAnswer
+from modemproxy.line.channel import AtChannel
 from modemproxy.module.dialogue import Dialogue
 
 log = logging.getLogger(__name__)

@@ -7,13 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modemproxy.at.commands import (
-    Assign,
-    Attention,
-    Basic,
-    Command,
+from modemproxy.at.commands import Assign, Attention, Basic, Command, Identify, SetRate, quoted
+from modemproxy.at.subscription import (
     EnterPin,
-    Identify,
     QueryAddress,
     QueryContexts,
     QueryFunction,
@@ -22,27 +18,21 @@ from modemproxy.at.commands import (
     SetAuth,
     SetContext,
     SetDns,
-    SetRate,
-    quoted,
 )
 from modemproxy.at.tcpip import (
     MAX_TIMEOUT_S,
-    AckReply,
     CloseLink,
     CloseNet,
     OpenLink,
     OpenNet,
-    QueryAck,
     QueryIp,
     QueryLinks,
     QueryNet,
     QueryReceiveMode,
     QueryServers,
-    QueryUnread,
-    ReadData,
-    SendData,
     StopServer,
 )
+from modemproxy.at.transfer import AckReply, QueryAck, QueryUnread, ReadData, SendData
 from modemproxy.at.urcs import (
     CloseDone,
     LinkOpened,

@@ -7,14 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modemproxy.at.commands import (
-    Attention,
-    Basic,
-    Identify,
-    QueryContexts,
-    QueryRegistration,
-    QuerySim,
-)
+from modemproxy.at.commands import Attention, Basic, Identify
 from modemproxy.at.dte import (
     AnyCommand,
     Broken,
@@ -29,20 +22,23 @@ from modemproxy.at.dte import (
     Unknown,
 )
 from modemproxy.at.results import Dialect
+from modemproxy.at.subscription import QueryContexts, QueryRegistration, QuerySim
 from modemproxy.at.tcpip import (
-    AckReply,
     CloseLink,
     CloseNet,
     OpenLink,
     OpenNet,
-    QueryAck,
     QueryLinks,
     QueryNet,
+    StopServer,
+)
+from modemproxy.at.transfer import (
+    AckReply,
+    QueryAck,
     QueryUnread,
     ReadData,
     ReadReply,
     SendData,
-    StopServer,
 )
 from modemproxy.at.urcs import (
     CloseDone,

@@ -8,12 +8,13 @@ import pytest
 import trio
 import trio.testing
 
-from modemproxy.at.commands import Attention, EnterPin
+from modemproxy.at.commands import Attention
 from modemproxy.at.results import Refused
-from modemproxy.at.tcpip import QueryAck, QueryUnread, ReadData, ReadReply, SendData
+from modemproxy.at.subscription import EnterPin
+from modemproxy.at.transfer import QueryAck, QueryUnread, ReadData, ReadReply, SendData
 from modemproxy.at.urcs import LinkClosed, Urc
-from modemproxy.errors import LineClosed, LineSilent
-from modemproxy.line.channel import AtChannel, DamagedAnswer, NoAnswer, open_channel
+from modemproxy.errors import DamagedAnswer, LineClosed, LineSilent, NoAnswer
+from modemproxy.line.channel import AtChannel, open_channel
 from modemproxy.line.port import StreamPort
 from tests.transcript import CHOPS, Mismatch, Player, Step, filler, load, parse
 
@@ -317,13 +318,13 @@ async def test_latency_follows_what_is_measured() -> None:
     quick = ["> AT", "@ 0.01", "< OK"] * 30
     async with scene(parse("\n".join(slow + quick))) as (channel, _):
         await channel.roundtrip(Attention())
-        assert channel.latency_s < 0.006
+        assert channel.latency.seconds < 0.006
         for _ in range(199):
             await channel.roundtrip(Attention())
-        assert channel.latency_s == pytest.approx(0.05, rel=0.1)
+        assert channel.latency.seconds == pytest.approx(0.05, rel=0.1)
         for _ in range(30):
             await channel.roundtrip(Attention())
-        assert channel.latency_s == pytest.approx(0.01, rel=0.1)
+        assert channel.latency.seconds == pytest.approx(0.01, rel=0.1)
 
 
 async def test_open_channel_ends_its_body_with_the_line_and_closes_the_port() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modemproxy.at.tcpip import CHUNK
+from modemproxy.at.transfer import CHUNK
 from modemproxy.line.policy import SMALL, Grant, Lane, Offer, Policy, Work
 
 READ, WRITE, UPKEEP, CONTROL = Work.READ, Work.WRITE, Work.UPKEEP, Work.CONTROL

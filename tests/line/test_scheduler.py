@@ -9,9 +9,9 @@ import pytest
 import trio
 import trio.testing
 
-from modemproxy.at.commands import EnterPin
 from modemproxy.at.results import Refused
-from modemproxy.at.tcpip import AckReply, QueryAck, QueryUnread
+from modemproxy.at.subscription import EnterPin
+from modemproxy.at.transfer import AckReply, QueryAck, QueryUnread
 from modemproxy.errors import LineClosed, LineError, LocalProtocolError
 from modemproxy.line.channel import AtChannel
 from modemproxy.line.policy import Grant, Lane, Offer, Policy, Work

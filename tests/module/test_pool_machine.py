@@ -16,14 +16,8 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from modemproxy.at.commands import Command
 from modemproxy.at.results import Dialect, Failure, Refused
-from modemproxy.at.tcpip import (
-    CloseLink,
-    OpenLink,
-    QueryLinks,
-    QueryUnread,
-    ReadData,
-    ReadReply,
-)
+from modemproxy.at.tcpip import CloseLink, OpenLink, QueryLinks
+from modemproxy.at.transfer import QueryUnread, ReadData, ReadReply
 from modemproxy.errors import LinkRefused, NoFreeLink
 from modemproxy.line.scheduler import Scheduler
 from modemproxy.module.life import LineContext

@@ -1,4 +1,4 @@
-"""How long the reader may leave an announced payload to the kernel. Sync.
+"""What is measured of a line: the module's latency, and when a payload is complete. Sync.
 
 A paced line delivers a payload in dozens of small pieces; waking up for each of them costs
 more processor time than everything else an exchange needs. After a header the rest is
@@ -56,3 +56,33 @@ class Gather:
             self._rate = rate
         else:
             self._rate += (rate - self._rate) / _SMOOTHING
+
+
+class Latency:
+    """Smoothed time from the last byte of a command to the first byte of its answer.
+
+    Attributes:
+        seconds: the estimate.
+        byte_s: how long a byte takes on the wire; 0 while that is not known.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = 0.005
+        self.byte_s = 0.0
+        self._asked_at: float | None = None
+
+    def note_asked(self, size: int, now: float) -> None:
+        """A command of ``size`` bytes was handed to the kernel."""
+        self._asked_at = now + size * self.byte_s
+
+    def note_heard(self, now: float) -> None:
+        """Bytes came: the first behind a command are the end of the module's time.
+
+        Downwards the estimate follows quickly, upwards slowly: a host that was busy for
+        once is not a slow module.
+        """
+        if self._asked_at is None:
+            return
+        error = max(0.0, now - self._asked_at) - self.seconds
+        self.seconds += error / (8 if error < 0 else 64)
+        self._asked_at = None
