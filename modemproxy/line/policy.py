@@ -33,14 +33,14 @@ from modemproxy.at.transfer import CHUNK
 
 #: An exchange of at most this many bytes may use the fast lane.
 SMALL: Final = 256
-#: (line speed from, bound in seconds) for one exchange beside interactive work.
-_EXCHANGE_BOUNDS: Final = ((921600, 0.020), (460800, 0.025), (230400, 0.040), (0, 0.062))
+#: (line speed from, bound in seconds) for one exchange beside interactive work. A keystroke
+#: waits for one exchange on its way out and, unless its answer is quick, for one on its way
+#: back; at high speed shorter ones than these would be mostly turn-around.
+_EXCHANGE_BOUNDS: Final = ((921600, 0.026), (460800, 0.030), (230400, 0.040), (0, 0.062))
 _INTERACTIVE_FOR_S: Final = 1.0
 #: A link keeps its place in virtual time over a gap this long; longer is idling.
 _GAP_S: Final = 0.25
 _SEND_OVERHEAD: Final = 52
-#: How far a read behind a keystroke may run ahead of its turn, seconds of virtual time.
-_AHEAD_S: Final = 0.060
 
 
 class Lane(Enum):
@@ -142,7 +142,6 @@ class Policy:
         self._lane = Bucket(rate=0.50, burst=0.250, level=0.250)
         self._upkeep = Bucket(rate=0.02, burst=0.100, floor=-0.500, level=0.100)
         self._since_control = 3
-        self._answer_due = False
 
     def add(self, key: int, weight: float) -> None:
         """Open an account for a link; its first work puts it level with those busy."""
@@ -203,7 +202,6 @@ class Policy:
             self._lane.spend(cost)
             if 0 < moved <= SMALL and account.fast.level > 0:
                 account.interactive_at = now
-                self._answer_due = grant.work is Work.WRITE
 
     def chunk(self, now: float, key: int) -> int:
         """Return how many bytes an exchange of this link may have."""
@@ -272,22 +270,9 @@ class Policy:
     def _pick_normal(
         self, now: float, offers: Mapping[int, Offer], waiting: list[int]
     ) -> Grant:
-        key = self._least(waiting)
-        if self._answer_due:
-            # Behind a keystroke its answer is due, and waits for the exchange chosen now:
-            # a read is shorter than a send by one turn-around, so it may go ahead a little.
-            ahead = self._accounts[key].virtual_time + _AHEAD_S
-            reads = [k for k in waiting if offers[k].read]
-            reads = [k for k in reads if self._accounts[k].virtual_time <= ahead]
-            key = self._least(reads) if reads else key
+        key = min(waiting, key=lambda key: self._accounts[key].virtual_time)
         account, offer = self._accounts[key], offers[key]
         chunk = self.chunk(now, key)
-        prefers_read = not (offer.write and account.read_last) or self._answer_due
-        self._answer_due = False
-        if offer.read and prefers_read:
+        if offer.read and not (offer.write and account.read_last):
             return Grant(Work.READ, Lane.NORMAL, key, min(chunk, offer.read))
         return Grant(Work.WRITE, Lane.NORMAL, key, min(chunk, offer.write))
-
-    def _least(self, keys: list[int]) -> int:
-        """The link that has used the least of its share."""
-        return min(keys, key=lambda key: self._accounts[key].virtual_time)

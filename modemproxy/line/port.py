@@ -18,6 +18,7 @@ import array
 import contextlib
 import errno
 import fcntl
+import logging
 import os
 import struct
 import termios
@@ -29,6 +30,9 @@ import trio
 import trio_serial.linux
 
 from modemproxy.errors import LineClosed
+from modemproxy.line.lowlatency import reduce_latency
+
+log = logging.getLogger(__name__)
 
 _TCGETS2: Final = 0x802C542A
 _OSPEED_INDEX: Final = 10
@@ -130,6 +134,8 @@ class SerialPort(Port):
             await raw.aopen()
         except (OSError, ValueError) as error:
             raise LineClosed(_why_not(path, error)) from error
+        for said in reduce_latency(raw.fd, os.path.realpath(path)):
+            log.info("%s: %s", path, said)
         return cls(raw, path)
 
     @property

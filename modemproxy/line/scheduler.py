@@ -17,10 +17,13 @@ import trio
 from modemproxy.at.commands import Command
 from modemproxy.errors import CommandError, LineClosed, ModemProxyError
 from modemproxy.line.channel import AtChannel
-from modemproxy.line.policy import Grant, Offer, Policy, Work
+from modemproxy.line.policy import SMALL, Grant, Lane, Offer, Policy, Work
 
 ReplyT = TypeVar("ReplyT")
 
+#: How long a report behind a small send is waited for: its bytes on the wire and a moment.
+_LISTEN_S: Final = 0.001
+_LISTEN_BYTES: Final = 24
 #: Busy answers of this many links within the window close writing for all of them.
 _BUSY_LINKS: Final = 3
 _BUSY_WINDOW_S: Final = 0.2
@@ -161,6 +164,22 @@ class Scheduler:
         ended = trio.current_time()
         self.policy.latency_s = self._channel.latency.seconds
         self.policy.charge(grant, ended, ended - now, moved)
+        if grant.lane is Lane.FAST and grant.work is Work.WRITE and 0 < moved <= SMALL:
+            await self._listen(grant.key)
+
+    async def _listen(self, key: int) -> None:
+        """Behind a keystroke, hear the module out before a long exchange begins.
+
+        The report of an answer that is quick, or of an echo, stands right behind the
+        send's result; beginning a bulk exchange in that moment would make the keystroke
+        wait for the whole of it. A few milliseconds, and nobody holds the line.
+        """
+        source = self._sources.get(key)
+        wait_s = _LISTEN_S + _LISTEN_BYTES * self._channel.latency.byte_s
+        with trio.move_on_after(wait_s):
+            while source is not None and not source.offer(trio.current_time()).read:
+                self._kicked = trio.Event()
+                await self._kicked.wait()
 
     async def _wait_for_work(self, due_at: float) -> None:
         with trio.move_on_at(due_at):
