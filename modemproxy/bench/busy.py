@@ -118,7 +118,7 @@ async def _back_after(world: World, service: str) -> float:
     """Return how long it takes until something arrives again."""
     since = time.monotonic()
     with trio.move_on_after(10):
-        while not (window := (await world.arrivals(since, since + 60)).get(service)):
+        while not (window := (await world.arrivals(since, since + 60)).get(service)):  # noqa: ASYNC110
             await trio.sleep(0.02)
         return window[0][0] - since
     return float("nan")

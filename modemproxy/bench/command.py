@@ -69,7 +69,10 @@ def run(args: argparse.Namespace) -> int:
 
     from modemproxy.bench.session import run_session
 
-    return trio.run(run_session, options)
+    try:
+        return trio.run(run_session, options)
+    except KeyboardInterrupt:
+        return 130
 
 
 def read(args: argparse.Namespace) -> Options:

@@ -112,7 +112,7 @@ async def _opens(world: World, proxy: Proxy, seconds: float) -> list[float]:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         times.append(await _first_bytes(proxy))
-        while _SERVICE in (await world.counters()).open.values():
+        while _SERVICE in (await world.counters()).open.values():  # noqa: ASYNC110
             await trio.sleep(0.02)
         await trio.sleep(_GAP_S)
     return times

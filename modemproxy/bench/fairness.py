@@ -53,6 +53,11 @@ SMALL: Final = (
     Column("airtime", "airtime share", 3),
 )
 
+_SMALL_NOTES: Final = (
+    f"robin sends {_SMALL} bytes in every turn; the proxy's client writes {_SMALL} bytes",
+    f"every {_SMALL_PAUSE_S * 1000:g} ms, and the proxy may put several into one send",
+)
+
 
 async def run(options: Options, progress: Progress) -> AsyncIterator[Table]:
     """Measure; three tables for each line."""
@@ -64,10 +69,7 @@ async def run(options: Options, progress: Progress) -> AsyncIterator[Table]:
         weighted = Table("fairness", f"classes, {of}", WEIGHTED, bars=("share", "expected"))
         small = Table("fairness", f"{_SMALL}-byte sends beside a bulk upload, {of}", SMALL)
         small.bars = ("airtime",)
-        small.notes.append("robin sends 20 bytes in every turn; the client of the proxy writes")
-        small.notes.append(
-            f"20 bytes every {_SMALL_PAUSE_S * 1000:g} ms, and they may coalesce"
-        )
+        small.notes += _SMALL_NOTES
         async with emulated(line, {}) as world:
             cases = [Case(direction, links) for direction in DIRECTIONS]
             await _baselines(world, cases, seconds, equal, small, progress)
@@ -162,12 +164,8 @@ def _small_rows(line: Line, driver: str, ran: Run) -> list[Row]:
     rows: list[Row] = []
     for service, what in ((_BULK, "bulk"), (_LITTLE, f"{_SMALL} bytes")):
         tally = tallies.get(service, {})
-        row: Row = {
-            **line.as_row(),
-            "driver": driver,
-            "link": what,
-            "sends": tally.get("sends"),
-        }
+        row: Row = {**line.as_row(), "driver": driver, "link": what}
+        row["sends"] = tally.get("sends")
         row["mean"] = ratio(tally.get("send_bytes", 0), tally.get("sends", 0))
         row["rate"] = ran.by_link().get(service, 0.0) / 1000
         rows.append(row | {"airtime": ratio(used.get(service, 0.0), total)})

@@ -19,7 +19,7 @@ _JOBS: Final[dict[Direction, type[Job]]] = {"up": Up, "down": Down, "both": Both
 
 COLUMNS: Final = (
     words("direction", "way"),
-    Column("links", "links"),
+    words("links", "links"),
     Column("limit", "limit kB/s"),
     Column("bare", "bare kB/s"),
     Column("proxy", "proxy kB/s"),

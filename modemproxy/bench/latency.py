@@ -4,7 +4,6 @@ The next ping goes 100 ms after the answer to the one before, as a person types.
 """
 
 from collections.abc import AsyncIterator
-from contextlib import aclosing
 from typing import Final
 
 import trio
@@ -25,6 +24,11 @@ from modemproxy.bench.world import World, emulated
 Load = Direction | None
 
 _LOADS: Final[tuple[Load, ...]] = (None, "both", "down")
+_BESIDE: Final[dict[Load, str]] = {
+    None: "nothing",
+    "both": "bulk both ways",
+    "down": "downloads",
+}
 _ECHO: Final = "echo9"
 #: After the pings stop, so long until bulk must be back at full speed.
 _CALM_S: Final = 2.0
@@ -57,31 +61,30 @@ async def run(options: Options, progress: Progress) -> AsyncIterator[Table]:
     for line in options.lines((921600, 5), (115200, 5)):
         title = f"{PING}-byte pings, {line}, {links} bulk links, {seconds:g} s each"
         table = Table("latency", title, COLUMNS, bars=("p50", "p99"), notes=list(_NOTES))
-        async with (
-            emulated(line, {}) as world,
-            aclosing(_rows(world, links, seconds, progress)) as rows,
-        ):
-            table.rows = [row async for row in rows]
+        async with emulated(line, {}) as world:
+            await _measure(world, links, seconds, table.rows, progress)
         yield table
 
 
-async def _rows(
-    world: World, links: int, seconds: float, progress: Progress
-) -> AsyncIterator[Row]:
+async def _measure(
+    world: World, links: int, seconds: float, rows: list[Row], progress: Progress
+) -> None:
     line = world.line
     lone = line.echo_s(PING) * 1000
-    yield {**_head(line, None, "arithmetic"), "p50": lone, "p99": lone, "max": lone}
+    rows.append({**_head(line, None, "arithmetic"), "p50": lone, "p99": lone, "max": lone})
     for load in _LOADS:
         for driver, style in _baselines(load):
             progress.step(f"latency {line} beside {load}: {driver}")
             jobs = [*_bulk_jobs(load, links, style), Ping(_ECHO, style)]
             ran = await run_loop(world, jobs, seconds)
-            yield {**_head(line, load, driver), **_figures(line, load, ran)}
+            rows.append({**_head(line, load, driver), **_figures(line, load, ran)})
     services = [name for load in _LOADS for name in _services(load, links)]
     async with proxied(world, [*services, _ECHO]) as proxy:
         for load in _LOADS:
             progress.step(f"latency {line} beside {load}: proxy")
-            yield await _ours(world, proxy, load, links, seconds)
+            rows.append(await _ours(world, proxy, load, links, seconds))
+    order = [_BESIDE[load] for load in _LOADS]
+    rows.sort(key=lambda row: order.index(str(row["load"])))  # what belongs together
 
 
 def _baselines(load: Load) -> list[tuple[str, Style]]:
@@ -98,9 +101,8 @@ def _bulk_jobs(load: Load, links: int, style: Style) -> list[Job]:
 
 
 def _head(line: Line, load: Load, driver: str) -> Row:
-    beside = {None: "nothing", "both": "bulk both ways", "down": "downloads", "up": "uploads"}
     bound = line.echo_s(PING) + (0 if load is None else 2 * line.send_s(CHUNK))
-    row: Row = {**line.as_row(), "load": beside[load], "driver": driver}
+    row: Row = {**line.as_row(), "load": _BESIDE[load], "driver": driver}
     return {**row, "bound": bound * 1000}
 
 

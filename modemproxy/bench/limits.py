@@ -25,7 +25,7 @@ BITS_PER_BYTE: Final = 10
 _SEND_BYTES: Final = 40
 _READ_BYTES: Final = 47
 _QUERY_BYTES: Final = 45
-_OPEN_BYTES: Final = 17 + 6 + 17  # the command without host and port, OK, the result
+_OPEN_BYTES: Final = 23 + 6 + 17  # the command without host and port, OK, the result
 _NOTICE_BYTES: Final = 18
 
 
@@ -64,7 +64,7 @@ class Line:
     def open_s(self, host: str, port: int) -> float:
         """Return the time of an open on a network without delay."""
         text = len(host) + len(str(port))
-        return self.wire_s(_OPEN_BYTES + 8 + text) + self.latency_s
+        return self.wire_s(_OPEN_BYTES + text) + self.latency_s
 
     def first_byte_s(self, host: str, port: int, size: int) -> float:
         """Return the time of an open, the notice of ``size`` bytes and reading them."""

@@ -141,12 +141,13 @@ class Ping(Job):
     def _take(self, wire: Wire, link: int) -> bool:
         if link not in wire.hinted and not self._typical:
             return False
-        self._missing -= self._receive(wire, link)
+        count = self._receive(wire, link)
+        self._missing -= count
         if not self._missing:
             now = time.monotonic()
             self.times.append(now - self._sent_at)
             self._next_at = now + PING_PAUSE_S
-        return True
+        return count > 0
 
 
 async def run_loop(world: World, jobs: Sequence[Job], seconds: float) -> Run:

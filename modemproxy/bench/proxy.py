@@ -1,9 +1,9 @@
 """The proxy as a process, as users run it, and what it costs."""
 
 import json
-import os
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ import trio
 from modemproxy.bench.far import HOST
 from modemproxy.bench.world import BenchError, World, child, tail
 
+_CPUCLOCK_SCHED: Final = 2
 _READY_S: Final = 30.0
 
 
@@ -39,14 +40,17 @@ class Proxy:
 
     def cost(self) -> Cost:
         """Read the accounts of its process, and of it alone."""
-        stat = Path(f"/proc/{self.process.pid}/stat").read_text()
-        fields = stat.rpartition(")")[2].split()
-        ticks = int(fields[11]) + int(fields[12])
-        return Cost(ticks / os.sysconf("SC_CLK_TCK"), _rss_mb(self.process.pid))
+        return Cost(_cpu_s(self.process.pid), _rss_mb(self.process.pid))
 
     async def connect(self, name: str) -> trio.SocketStream:
         """Connect to the service of that name through the proxy."""
         return await trio.open_tcp_stream("127.0.0.1", self.ports[name])
+
+
+def _cpu_s(pid: int) -> float:
+    # utime + stime as in /proc/PID/stat, but exact: that counts in ticks of 10 ms. The
+    # number of a process's CPU clock is what clock_getcpuclockid(3) makes of its pid.
+    return time.clock_gettime((~pid << 3) | _CPUCLOCK_SCHED)
 
 
 def _rss_mb(pid: int) -> float:
@@ -70,8 +74,9 @@ async def proxied(
     names = sorted({*services, "banner0"})
     targets = {name: (HOST, world.ports[name]) for name in names}
     modem = {"port": world.tty, "baudrate": world.line.baudrate}
-    async with running(modem, targets, world.folder, classes or {}) as proxy:
-        await _wait_ready(proxy, world.folder)
+    keys = {name: {"class": word} for name, word in (classes or {}).items()}
+    async with running(modem, targets, world.folder, keys) as proxy:
+        await wait_ready(proxy, "banner0", world.folder, _READY_S)
         await world.wait_no_links()
         yield proxy
 
@@ -81,7 +86,7 @@ async def running(
     modem: Mapping[str, object],
     targets: Mapping[str, tuple[str, int]],
     folder: Path,
-    classes: Mapping[str, str],
+    keys: Mapping[str, Mapping[str, str]],
 ) -> AsyncIterator[Proxy]:
     """Run ``modemproxy run`` with a configuration of its own.
 
@@ -89,11 +94,13 @@ async def running(
         modem: the modem section of the configuration.
         targets: where each forward leads to, by name.
         folder: for the configuration, the log and the state.
-        classes: the traffic class of those forwards that are not normal.
+        keys: other keys of forwards, by name.
     """
     ports = dict(zip(targets, _free_ports(len(targets)), strict=True))
     file = folder / "modemproxy.yaml"
-    forwards = [_forward(name, ports[name], targets[name], classes) for name in targets]
+    forwards = [
+        _forward(name, ports[name], targets[name]) | keys.get(name, {}) for name in targets
+    ]
     # JSON is YAML, and quoting is its own business
     config = {"modem": modem, "forwards": forwards, "log": {"level": "warning"}}
     file.write_text(json.dumps(config))
@@ -103,16 +110,10 @@ async def running(
         yield Proxy(process, ports)
 
 
-def _forward(
-    name: str, port: int, target: tuple[str, int], classes: Mapping[str, str]
-) -> dict[str, str]:
+def _forward(name: str, port: int, target: tuple[str, int]) -> dict[str, str]:
     host = f"[{target[0]}]" if ":" in target[0] else target[0]
-    return {
-        "name": name,
-        "listen": f"127.0.0.1:{port}",
-        "connect": f"{host}:{target[1]}",
-        "class": classes.get(name, "normal"),
-    }
+    listen, connect = f"127.0.0.1:{port}", f"{host}:{target[1]}"
+    return {"name": name, "listen": listen, "connect": connect}
 
 
 def _free_ports(count: int) -> list[int]:
@@ -124,12 +125,16 @@ def _free_ports(count: int) -> list[int]:
     return ports
 
 
-async def _wait_ready(proxy: Proxy, folder: Path) -> None:
-    """Wait until a connection through the module works."""
-    with trio.move_on_after(_READY_S):
+async def wait_ready(proxy: Proxy, service: str, folder: Path, patience_s: float) -> None:
+    """Wait until bytes come from a service that speaks first.
+
+    Raises:
+        BenchError: none came, or the proxy has ended; its last words are in the message.
+    """
+    with trio.move_on_after(patience_s):
         while proxy.process.poll() is None:
             try:
-                async with await proxy.connect("banner0") as stream:
+                async with await proxy.connect(service) as stream:
                     if await stream.receive_some():
                         return
             except (OSError, trio.BrokenResourceError):

@@ -5,7 +5,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from typing import Final
 
-from modemproxy.bench import busy, connect, cost, fairness, goodput, idle, latency
+from modemproxy.bench import busy, connect, cost, fairness, goodput, idle, latency, real
 from modemproxy.bench.options import Options, conditions
 from modemproxy.bench.progress import Progress
 from modemproxy.bench.table import Table
@@ -56,6 +56,8 @@ async def _tables(options: Options) -> AsyncIterator[Table]:
 
 
 def _runners(options: Options) -> list[Scenario]:
+    if options.config is not None:
+        return [real.run]
     return [RUNNERS[name] for name in options.scenarios]
 
 

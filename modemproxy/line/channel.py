@@ -134,10 +134,10 @@ class AtChannel:
             DamagedAnswer: bytes were lost on the line; it is in step again.
             LineClosed, LineSilent: the line is gone.
         """
-        with trio.CancelScope(shield=True):
-            await self._write(command)
-            event = await self._wait_final(command, limit_s or command.timeout_s)
-            if event is None:
+        await self._write(command)
+        event = await self._wait_final(command, limit_s or command.timeout_s)
+        if event is None:
+            with trio.CancelScope(shield=True):
                 await self._give_up(command)
         if isinstance(event, Failed):
             raise Refused(command.shown, event.failure, handed_over=event.handed_over)
@@ -155,11 +155,10 @@ class AtChannel:
 
     async def probe(self, command: AnyCommand, wait_s: float) -> bool:
         """Send a command just to see whether OK comes back within ``wait_s``."""
-        with trio.CancelScope(shield=True):
-            await self._write(command)
-            event = await self._wait_event(trio.current_time() + wait_s)
-            if event is None:
-                self._dte.abandon()
+        await self._write(command)
+        event = await self._wait_event(trio.current_time() + wait_s)
+        if event is None:
+            self._dte.abandon()
         return isinstance(event, Completed)
 
     async def wait_quiet(self, quiet_s: float, limit_s: float) -> bool:
@@ -183,10 +182,13 @@ class AtChannel:
         await self._send(data)
 
     async def _send(self, data: bytes) -> None:
+        """Write, without waiting where the kernel takes it all; shielded where it does not."""
         self.bytes_out += len(data)
         try:
-            with trio.fail_after(WRITE_LIMIT_S):
-                await self._port.send_all(data)
+            sent = self._port.send_nowait(data)
+            if sent < len(data):
+                with trio.fail_after(WRITE_LIMIT_S, shield=True):
+                    await self._port.send_all(data[sent:])
         except trio.TooSlowError:
             raise LineClosed(
                 f"the module took no byte for {WRITE_LIMIT_S:.0f} s "
@@ -209,7 +211,7 @@ class AtChannel:
         return await self._wait_event(trio.current_time() + limit_s)
 
     async def _wait_event(self, deadline: float) -> Event | None:
-        """Wait for the reader to set an outcome; None when time is up."""
+        """Wait for the reader to set an outcome; None when time is up. Shielded."""
         while self._outcome is None:
             self._check_open()
             now = trio.current_time()
@@ -218,7 +220,7 @@ class AtChannel:
             if now >= until:
                 return None
             self._wake = trio.Event()
-            with trio.move_on_at(until):
+            with trio.CancelScope(deadline=until, shield=True):
                 await self._wake.wait()
         return self._outcome
 

@@ -45,6 +45,14 @@ class Port(trio.abc.Stream):
         """Change speed and flow control; a line without either ignores it."""
         await trio.lowlevel.checkpoint()
 
+    def send_nowait(self, data: bytes) -> int:
+        """Write what can be written without waiting; return how many bytes that was.
+
+        Raises:
+            trio.BrokenResourceError: the device failed.
+        """
+        return 0
+
 
 class StreamPort(Port):
     """Any byte stream as a port: no speed, no flow control."""
@@ -134,9 +142,14 @@ class SerialPort(Port):
             await raw.aopen()
         except (OSError, ValueError) as error:
             raise LineClosed(_why_not(path, error)) from error
-        for said in reduce_latency(raw.fd, os.path.realpath(path)):
-            log.info("%s: %s", path, said)
-        return cls(raw, path)
+        port = cls(raw, path)
+        port.reduce_latency()
+        return port
+
+    def reduce_latency(self) -> None:
+        """Set the adapter's knobs to the quick side, and say so."""
+        for said in reduce_latency(self._raw.fd, os.path.realpath(self._path)):
+            log.info("%s: %s", self._path, said)
 
     @property
     def actual_baudrate(self) -> int:
@@ -163,6 +176,14 @@ class SerialPort(Port):
             self._raw.set_line(baudrate, rtscts)
         except (OSError, ValueError) as error:
             raise LineClosed(f"{self._path}: cannot set {baudrate} baud: {error}") from error
+
+    def send_nowait(self, data: bytes) -> int:
+        """Write what the kernel takes at once."""
+        with self._translated():
+            try:
+                return os.write(self._raw.fd, data)
+            except BlockingIOError:
+                return 0
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Write all of ``data``; a checkpoint only when the kernel's buffer is full.

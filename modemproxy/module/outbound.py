@@ -201,7 +201,8 @@ class Outbound:
             return False
         if self.unacked < self.window // 2:
             return False
-        if self.confirmed - self.probed_count >= self.window // 2:
+        ahead = self.window * 3 // 4
+        if self.unacked >= ahead and self.confirmed - self.probed_count >= ahead:
             return True
         full = self.window - self.unacked < CHUNK
         return full and (self.probe_progress or now >= self.probed_at + _PROBE_GAP_S)
