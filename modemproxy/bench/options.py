@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from modemproxy import __version__
 from modemproxy.at.transfer import CHUNK
 from modemproxy.bench.limits import Line
 
@@ -58,6 +59,7 @@ class Options:
 def conditions() -> dict[str, str | int]:
     """Say on what machine this is measured, and with what chunk."""
     return {
+        "version": __version__,
         "chunk_bytes": CHUNK,
         "python": platform.python_version(),
         "cores": len(os.sched_getaffinity(0)),

@@ -99,7 +99,8 @@ async def running(
     ports = dict(zip(targets, _free_ports(len(targets)), strict=True))
     file = folder / "modemproxy.yaml"
     forwards = [
-        _forward(name, ports[name], targets[name]) | keys.get(name, {}) for name in targets
+        {**_forward(name, ports[name], target), **keys.get(name, {})}
+        for name, target in targets.items()
     ]
     # JSON is YAML, and quoting is its own business
     config = {"modem": modem, "forwards": forwards, "log": {"level": "warning"}}

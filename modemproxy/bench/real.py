@@ -153,12 +153,12 @@ async def _proxied(file: Path, targets: Mapping[str, Endpoint]) -> AsyncIterator
     """Run the proxy with the user's modem and forwards to the ends of the measurement."""
     with tempfile.TemporaryDirectory(prefix="modemproxy-bench-") as name:
         folder = Path(name)
-        async with running(_modem(file), targets, folder, _KEYS) as proxy:
+        async with running(modem_section(file), targets, folder, _KEYS) as proxy:
             await wait_ready(proxy, "source", folder, _READY_S)
             yield proxy
 
 
-def _modem(file: Path) -> dict[str, Any]:
+def modem_section(file: Path) -> dict[str, Any]:
     """Return the modem section as it is written; secrets keep their files."""
     # every scalar stays text: PyYAML would read a PIN of 0123 as 83
     modem = dict(yaml.load(file.read_text(), yaml.BaseLoader)["modem"])

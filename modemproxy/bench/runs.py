@@ -56,8 +56,13 @@ class Run:
 
     @property
     def goodput(self) -> float:
-        """Bytes a second of both directions."""
-        return self.rate_up + self.rate_down
+        """Bytes a second of both directions; pings are not goodput.
+
+        Both in one sequence: directions that take turns in long runs would each look
+        faster, from its own first arrival to its own last, than they are together.
+        """
+        up, down = _only(self.up, ("sink", "duplex")), _only(self.down, ("source", "duplex"))
+        return rate([*_merged(up), *_merged(down)])
 
     @property
     def volume(self) -> int:

@@ -36,7 +36,7 @@ SMALL: Final = 256
 #: (line speed from, bound in seconds) for one exchange beside interactive work. A keystroke
 #: waits for one exchange on its way out and, unless its answer is quick, for one on its way
 #: back; at high speed shorter ones than these would be mostly turn-around.
-_EXCHANGE_BOUNDS: Final = ((921600, 0.026), (460800, 0.030), (230400, 0.040), (0, 0.062))
+_EXCHANGE_BOUNDS: Final = ((921600, 0.026), (460800, 0.030), (230400, 0.045), (0, 0.075))
 _INTERACTIVE_FOR_S: Final = 1.0
 #: A link keeps its place in virtual time over a gap this long; longer is idling.
 _GAP_S: Final = 0.25

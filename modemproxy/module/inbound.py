@@ -17,7 +17,9 @@ from modemproxy.at.transfer import CHUNK, MAX_READ
 #: Two chunks: one on its way to the host, one on its way from the module.
 INBOX_LIMIT: Final = 2 * MAX_READ
 _SMALL_REST: Final = 256
-_CONFIRM_S: Final = 0.1
+#: The confirming read behind the last data comes after a round trip, at most so late.
+_CONFIRM_LIMIT_S: Final = 0.1
+_FIRST_ROUND_TRIP_S: Final = 0.05
 _FIRST_POLL_S: Final = 0.25
 #: While a link was active a moment ago, a lost hint may cost a second, not more.
 _ACTIVE_FOR_S: Final = 5.0
@@ -55,6 +57,8 @@ class Inbound:
     poll_at: float = inf
     poll_gap: float = _FIRST_POLL_S
     answer_gap: float = _ANSWER_S
+    sent_at: float | None = None
+    round_trip_s: float = _FIRST_ROUND_TRIP_S
     active_at: float = -inf
     data_at: float = -inf
     far_closed: bool = False
@@ -79,6 +83,8 @@ class Inbound:
         """
         if now - self.active_at > _ACTIVE_FOR_S:
             self.answer_gap = _ANSWER_S
+        if self.sent_at is None:
+            self.sent_at = now
         self.active_at = now
         self.poll_at = min(self.poll_at, now + self.answer_gap)
 
@@ -107,7 +113,10 @@ class Inbound:
         self.announced = rest > 0
         self.empty_answers = 0
         self.answer_gap = _ANSWER_S
-        self.note_activity(now, _CONFIRM_S)
+        if self.sent_at is not None:
+            self.round_trip_s += (now - self.sent_at - self.round_trip_s) / 8
+            self.sent_at = None
+        self.note_activity(now, min(self.round_trip_s, _CONFIRM_LIMIT_S))
 
     def note_empty(self, now: float) -> None:
         """A read found nothing."""

@@ -38,16 +38,19 @@ def parsed(*given: str) -> argparse.Namespace:
         (["--sink", "a.example:1"], "--sink: only with --config"),
         (["--config", "x"], "--config: needs --source HOST:PORT"),
         (["--config", "x", "--sink", "a"], "--sink: 'a' has no port"),
-        (["--config", "x", "--baud", "9600"], "not with --config"),
+        (["--config", "x", "--baud", "9600"], "(leave them out)"),
     ],
 )
 def test_every_mistake_is_named(given: list[str], words: str) -> None:
     with pytest.raises(ConfigError) as info:
-        command.read(
-            parsed(*given, "--links", "77") if "--links" not in given else parsed(*given)
-        )
+        command.read(parsed("--seconds", "-7", *given))
     assert any(words in problem for problem in info.value.problems)
-    assert any("--links" in problem for problem in info.value.problems)
+
+
+def test_all_mistakes_are_named_at_once() -> None:
+    with pytest.raises(ConfigError) as info:
+        command.read(parsed("zzz", "--links", "0", "--baud", "1", "--plot", "x"))
+    assert len(info.value.problems) == 4
 
 
 def test_a_plot_without_matplotlib_is_a_line(
