@@ -59,10 +59,24 @@ class FarSide:
 
 
 async def _source(stream: trio.SocketStream, meter: Meter) -> None:
+    # It must notice that its client has left: the emulated module swallows what comes for
+    # some seconds after a close, as fast as it can, and the next measurement would suffer.
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_quietly, _pour, stream, meter)
+        await _quietly(_swallow, stream, meter)
+        nursery.cancel_scope.cancel()
+
+
+async def _pour(stream: trio.SocketStream, meter: Meter) -> None:
     position = 0
     while True:
         await stream.send_all(stretch(position, _PIECE))
         position += _PIECE
+
+
+async def _swallow(stream: trio.SocketStream, meter: Meter) -> None:
+    async for _ in stream:
+        pass
 
 
 async def _sink(stream: trio.SocketStream, meter: Meter) -> None:
@@ -77,7 +91,7 @@ async def _sink(stream: trio.SocketStream, meter: Meter) -> None:
 
 async def _duplex(stream: trio.SocketStream, meter: Meter) -> None:
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_quietly, _source, stream, meter)
+        nursery.start_soon(_quietly, _pour, stream, meter)
         await _quietly(_sink, stream, meter)
         nursery.cancel_scope.cancel()
 
@@ -98,8 +112,7 @@ async def _echo(stream: trio.SocketStream, meter: Meter) -> None:
 
 async def _banner(stream: trio.SocketStream, meter: Meter) -> None:
     await stream.send_all(stretch(0, BANNER))
-    async for _ in stream:
-        pass
+    await _swallow(stream, meter)
 
 
 _SERVICES: Final[dict[Kind, Callable[[trio.SocketStream, Meter], Awaitable[None]]]] = {

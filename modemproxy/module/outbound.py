@@ -66,6 +66,9 @@ class Outbound:
     ack_current: bool = False
     ack_usable: bool = True
     window: int = _FIRST_WINDOW
+    #: The window before a busy answer halved it, until CIPACK says whether rightly so.
+    doubted: int = 0
+    grown_at: int = 0
     hold_until: float = -inf
     busy_count: int = 0
     busy_seen: bool = False
@@ -133,13 +136,15 @@ class Outbound:
         self.sending = None
 
     def note_busy(self, now: float) -> None:
-        """The module was busy: hold this link, and aim lower."""
+        """The module was busy: hold this link; with bytes under way in it, aim lower."""
         self.sending = None
         self.busy_seen = True
         hold = min(_BUSY_LIMIT_S, _BUSY_FIRST_S * 2**self.busy_count)
         self.busy_count = min(self.busy_count + 1, 10)
         self.hold_until = now + hold * random.uniform(0.8, 1.2)
-        self.window = max(CHUNK, self.window // 2)
+        if self.unacked >= self.window // 2:
+            self.doubted = self.doubted or self.window
+            self.window = max(2 * CHUNK, self.window // 2)
 
     def note_accepted(self) -> None:
         """OK came behind the payload: the bytes are the module's now."""
@@ -176,9 +181,12 @@ class Outbound:
         self.probe_gap = (
             _UNANSWERED_S if progress else min(_PROBE_CEILING_S, self.probe_gap * 2)
         )
+        if self.doubted and not self.unacked:  # busy it was, but not with our bytes
+            self.window = self.doubted
+        self.doubted = 0
         if progress:
             self.stuck_since = now if self.unacked else None
-            if was_loaded:
+            if was_loaded and self.acked - self.grown_at >= self.window:
                 self._grow()
         elif not self.unacked and self.empty:
             self.stuck_since = None
@@ -189,7 +197,8 @@ class Outbound:
         return sent & _COUNTER_MASK == (self.confirmed + count) & _COUNTER_MASK
 
     def _grow(self) -> None:
-        """Fast while the module never complained, by a chunk a window after that."""
+        """Once a window: doubling while the module never complained, by a chunk after that."""
+        self.grown_at = self.acked
         if self.busy_seen:
             self.window = min(_WINDOW_LIMIT_BUSY, self.window + CHUNK)
         else:
