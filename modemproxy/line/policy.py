@@ -70,6 +70,7 @@ class Offer:
         small_read: the read is not known to be a large one.
         write: how many bytes it may send now; 0 for no write.
         upkeep: a poll or probe is due.
+        soon: it has bytes to send, and waits only for another link's send result.
         due_at: when, without anything else happening, it will have more to offer.
     """
 
@@ -77,6 +78,7 @@ class Offer:
     small_read: bool = False
     write: int = 0
     upkeep: bool = False
+    soon: bool = False
     due_at: float = inf
 
 
@@ -171,10 +173,15 @@ class Policy:
         if fast is not None:
             return fast
         upkeep = [key for key, offer in offers.items() if offer.upkeep]
-        if upkeep and (not waiting or self._upkeep.at(now) > 0):
+        if upkeep and (self._is_idle(offers, waiting) or self._upkeep.at(now) > 0):
             key = min(upkeep, key=lambda key: self._accounts[key].upkeep_at)
             return Grant(Work.UPKEEP, Lane.UPKEEP, key)
         return self._pick_normal(now, offers, waiting) if waiting else None
+
+    @staticmethod
+    def _is_idle(offers: Mapping[int, Offer], waiting: list[int]) -> bool:
+        """Nobody has data; a send result that is due any moment is no time to fill."""
+        return not waiting and not any(offer.soon for offer in offers.values())
 
     def charge(self, grant: Grant, now: float, cost: float, moved: int = 0) -> None:
         """Book an exchange that took ``cost`` seconds and moved ``moved`` bytes."""

@@ -25,6 +25,8 @@ _FIRST_POLL_S: Final = 0.25
 _ACTIVE_FOR_S: Final = 5.0
 _ACTIVE_CEILING_S: Final = 1.0
 _IDLE_CEILING_S: Final = 30.0
+_ACTIVE_GROWTH: Final = 2
+_IDLE_GROWTH: Final = 3
 _ANSWER_S: Final = 0.3
 _END_GAP_S: Final = 0.05
 #: Polls that found data nobody announced, before hints count as unreliable.
@@ -134,7 +136,8 @@ class Inbound:
         if now - self.active_at < _ACTIVE_FOR_S or not self.hints.reliable:
             ceiling = _ACTIVE_CEILING_S
         self.poll_at = now + min(self.poll_gap, ceiling)
-        self.poll_gap = min(self.poll_gap * 2, ceiling)
+        growth = _ACTIVE_GROWTH if ceiling == _ACTIVE_CEILING_S else _IDLE_GROWTH
+        self.poll_gap = min(self.poll_gap * growth, ceiling)
 
     def take(self, max_bytes: int | None) -> bytes:
         """Take bytes that were read out of the inbox; empty when there are none."""

@@ -236,11 +236,13 @@ class Link(trio.abc.Stream):
         hold_until = self._write_barred_until(now) if write else now
         if hold_until > now:
             write = 0
+        last_send = max(self._life.context.results_due.values(), default=-inf)
         return Offer(
             read=inbound.read_offer(now),
             small_read=inbound.small,
             write=write,
             upkeep=self._upkeep_due(now),
+            soon=not write and bool(outbound.queue) and now < last_send + _RESULT_GRACE_S,
             due_at=max(now, self._due_at(now, hold_until)),
         )
 

@@ -58,9 +58,12 @@ class Writer:
             self._send_unanswered(error)
             return 0
         outbound.note_accepted()
-        self.inbound.note_sent(trio.current_time())
+        now = trio.current_time()
+        self.inbound.note_sent(now)
         if outbound.sending is not None and outbound.sending.confirmed is not None:
             self._settle_send()
+        elif outbound.sending is not None:
+            self._life.context.results_due[self._life.number] = now
         self._life.notify()
         return len(data)
 
