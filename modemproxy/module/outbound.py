@@ -186,7 +186,7 @@ class Outbound:
         self.doubted = 0
         if progress:
             self.stuck_since = now if self.unacked else None
-            if was_loaded and self.acked - self.grown_at >= self.window:
+            if was_loaded and self.acked - self.grown_at >= self.window * 3 // 4:
                 self._grow()
         elif not self.unacked and self.empty:
             self.stuck_since = None
@@ -202,7 +202,8 @@ class Outbound:
         if self.busy_seen:
             self.window = min(_WINDOW_LIMIT_BUSY, self.window + CHUNK)
         else:
-            self.window = min(_WINDOW_LIMIT, self.window * 2)
+            factor = 2 if self.unacked else 4  # all of it there already: a quick far side
+            self.window = min(_WINDOW_LIMIT, self.window * factor)
 
     def probe_wanted(self, now: float) -> bool:
         """Whether the next turn is better spent on CIPACK than on data."""
