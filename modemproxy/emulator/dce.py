@@ -10,6 +10,7 @@ final result code. What follows a final result (``+CIPOPEN: 0,0`` and the like) 
 ``after`` of a Reply or a timer.
 """
 
+import re
 from collections import deque
 from collections.abc import Callable, Mapping
 from enum import Enum
@@ -28,6 +29,8 @@ from modemproxy.emulator.saved import SavedSettings
 from modemproxy.emulator.settings import Settings
 from modemproxy.emulator.stack import Stack
 from modemproxy.emulator.syntax import Call, parse_line
+
+_NAME = re.compile(rb"AT([+&]?[A-Z]+)")
 
 
 class Power(Enum):
@@ -146,7 +149,17 @@ class Dce:
         """Run one command line (``dte_input.Interpreter``)."""
         self.busy = True
         self.input.command_started()
-        self.ctx.later(self.profile.command_latency_s, lambda: self._run(line))
+        self.ctx.later(self._latency_s(line), lambda: self._run(line))
+
+    def _latency_s(self, line: bytes) -> float:
+        """How long the module takes to answer this command line."""
+        name = _NAME.match(line.upper())
+        extra = sum(
+            seconds
+            for seconds, slow in self.profile.slow_commands
+            if name is not None and name[1].decode() == slow.upper()
+        )
+        return self.profile.command_latency_s + extra
 
     def finish(self, reply: Reply) -> None:
         """End a command whose handler returned None."""

@@ -33,6 +33,7 @@ class Profile:
     baudrate: int = 115200  # the rate after every boot, until AT+IPR or AT+IPREX
     command_latency_s: float = 0.0  # from the last byte of a command or payload to its reply
     prompt_latency_s: float | None = None  # the same for '>' (None: command_latency_s)
+    slow_commands: Banner = ()  # seconds:NAME pairs, more latency for one: 0.5:+CIPCLOSE
     prompt_text: str = "\r\n>"  # also seen: "\r\n> " and a bare ">"
     trailer: Literal["\r\n", "\r\n\r\n"] = "\r\n"  # between payload and OK of a read
     boot_echo: bool = True  # ATE after a boot

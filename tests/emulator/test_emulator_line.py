@@ -235,3 +235,13 @@ async def test_bad_values_are_bare_errors(
     autojump_clock: MockClock, nursery: trio.Nursery, line: str
 ) -> None:
     assert await bench(nursery, boot_echo=False).dte.ask(line.encode() + b"\r") == ERROR
+
+
+async def test_one_command_can_be_slower_than_the_others(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    dte = bench(nursery, boot_echo=False, slow_commands=((0.5, "+CSQ"),)).dte
+    assert await dte.ask(b"AT+CSQ\r") == b""
+    assert await dte.heard(0.49) == b""
+    assert await dte.heard(0.02) == b"\r\n+CSQ: 22,0\r\n" + OK
+    assert await dte.ask(b"AT\r") == OK
