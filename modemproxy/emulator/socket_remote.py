@@ -16,6 +16,8 @@ _KERNEL_BUFFER: Final = 32768
 
 #: How long a closed connection waits for the far FIN before it is forgotten.
 _FIN_WAIT_S: Final = 5.0
+#: An endless source must not keep a processor busy meanwhile.
+_DISCARD_S: Final = 0.01
 
 
 def small_buffers(sock: trio.socket.SocketType) -> None:
@@ -69,9 +71,10 @@ class SocketRemote:
 
     async def _receive(self, sink: Sink) -> None:
         while data := await self._receive_some(sink):
-            # after our close the far side may still talk; nobody listens
             if not self._finishing:
                 sink.arrived(data)
+            else:  # after our close the far side may still talk; nobody listens, unhurriedly
+                await trio.sleep(_DISCARD_S)
         self._far_ended.set()
         sink.ended(reset=False)
 
