@@ -85,7 +85,6 @@ class Scheduler:
         self._requests: deque[_Request] = deque()
         self._sources: dict[int, Source] = {}
         self._kicked = trio.Event()
-        self._running = False
         self._current: _Request | None = None
         self._ended = False
         self.policy = policy

@@ -151,6 +151,11 @@ class Inbound:
         return data
 
     @property
+    def unread(self) -> bool:
+        """Bytes are known to wait for the owner, here or in the module."""
+        return bool(self.chunks) or (not self.ended and (self.hint or self.announced))
+
+    @property
     def ended(self) -> bool:
         """The far side closed and its last byte has been read."""
         return self.far_closed and self.empty_answers >= 2

@@ -73,6 +73,11 @@ class Link(trio.abc.Stream):
         return self.inbound.far_closed
 
     @property
+    def unread(self) -> bool:
+        """Bytes for the owner are known to wait, here or in the module."""
+        return self.inbound.unread
+
+    @property
     def drained(self) -> bool:
         """Nothing unread can be left in the module under this number."""
         return self.inbound.ended
@@ -252,9 +257,8 @@ class Link(trio.abc.Stream):
 
     def _write_barred_until(self, now: float) -> float:
         """Other links may bar a send: several are busy, or a result is just due."""
-        others = [
-            at for key, at in self._life.context.results_due.items() if key != self.number
-        ]
+        due = self._life.context.results_due
+        others = [at for key, at in due.items() if key != self.number]
         recent = max(others, default=-_RESULT_GRACE_S)
         return max(self._life.context.scheduler.write_hold.until, recent + _RESULT_GRACE_S)
 
@@ -284,12 +288,10 @@ class Link(trio.abc.Stream):
 
     async def _upkeep(self) -> int:
         now = trio.current_time()
-        outbound = self.outbound
         if self._stall_at() <= now:
             self.fail(f"no progress for {self._life.context.stall_s:.0f} s")
             return 0
-        probe = outbound.probe_wanted(now) or outbound.probe_due_at() <= now
-        if outbound.result_overdue(now) or probe:
+        if self.outbound.wants_ack(now):
             await self._writer.ask_ack()
             return 0
         self.inbound.polling = True

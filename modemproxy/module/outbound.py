@@ -217,6 +217,11 @@ class Outbound:
         full = self.window - self.unacked < CHUNK
         return full and (self.probe_progress or now >= self.probed_at + _PROBE_GAP_S)
 
+    def wants_ack(self, now: float) -> bool:
+        """Whether CIPACK is due: a result is overdue, or a probe wanted or due."""
+        due = self.probe_due_at() <= now
+        return due or self.result_overdue(now) or self.probe_wanted(now)
+
     def probe_due_at(self) -> float:
         """When to ask CIPACK although nothing waits for the window."""
         if not self.ack_usable or self.sending is not None or not self.unacked:

@@ -8,8 +8,10 @@ ends both directions):
   A byte it still sends can not be delivered: reset.
 * The client sent FIN: everything it sent is delivered and acknowledged, then the link
   stays open for the answer, until ``half_close_s`` pass without a byte of it. A client
-  that is gone altogether gets no answer: the link is closed at once.
-* Nothing moved in either direction for ``idle_timeout_s``: an orderly end.
+  that is gone altogether gets no answer: the link is closed at once. A client that only
+  reads slowly keeps it open for as long as bytes wait for it.
+* Nothing moved in either direction for ``idle_timeout_s``: an orderly end, or a reset if
+  bytes wait that the client does not take.
 * Anything else (the link broke, the client reset): raises.
 """
 
@@ -54,6 +56,10 @@ class Far(Protocol):
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Read; ``b""`` at a clean end."""
+
+    @property
+    def unread(self) -> bool:
+        """Bytes are known to wait for ``receive_some()``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +120,7 @@ class _Relay:
         self._traffic = traffic
         self._client_done = trio.Event()
         self._undelivered: trio.BrokenResourceError | None = None
+        self._writing = False
 
     async def run(self) -> None:
         try:
@@ -130,6 +137,16 @@ class _Relay:
         """An orderly end: nobody has anything more to say."""
         self._traffic.end = self._traffic.end or why
         scope.cancel()
+
+    def _end_early(self, why: str, scope: trio.CancelScope) -> None:
+        """Time ends it, not the far side: with bytes left for the client that is a reset."""
+        if self._answer_pending and not self._client.gone:
+            raise LinkReset(f"{why}, and the client has not taken all of the answer")
+        self._end(why, scope)
+
+    @property
+    def _answer_pending(self) -> bool:
+        return self._writing or self._far.unread
 
     async def _downlink(self) -> None:
         """Far to client, until the far side's clean end has been passed on."""
@@ -156,10 +173,12 @@ class _Relay:
             )
 
     async def _write_client(self, data: bytes) -> None:
+        self._writing = True
         try:
             await self._client.send_all(data)
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             raise ClientVanished("the client reset its connection") from error
+        self._writing = False
 
     async def _uplink(self, scope: trio.CancelScope) -> None:
         """Client to far, until the client's FIN, and what has to happen then."""
@@ -180,7 +199,7 @@ class _Relay:
             return  # the link's own verdict, which the downlink gets, decides
         self._client_done.set()
         await self._linger()
-        self._end("client closed", scope)
+        self._end_early("client closed", scope)
 
     async def _read_client(self) -> bytes:
         try:
@@ -196,16 +215,16 @@ class _Relay:
         while not self._client.gone:
             answered_at = max(fin_at, self._traffic.moved_at)
             left = answered_at + self._options.half_close_s - trio.current_time()
-            if left <= 0:
+            if left <= 0 and not self._answer_pending:
                 return
-            await trio.sleep(min(left, _GONE_POLL_S))
+            await trio.sleep(min(left, _GONE_POLL_S) if left > 0 else _GONE_POLL_S)
 
     async def _watch_idle(self, scope: trio.CancelScope) -> None:
         limit = self._options.idle_timeout_s
         while (idle_at := self._traffic.moved_at + limit) > trio.current_time():  # noqa: ASYNC110
             await trio.sleep_until(idle_at)
         await self._far.wait_delivered()
-        self._end(f"idle for {limit:g} s", scope)
+        self._end_early(f"idle for {limit:g} s", scope)
 
     def _moved(self, *, up: int = 0, down: int = 0) -> None:
         self._traffic.up += up

@@ -99,6 +99,10 @@ class FakeFar:
             self._check()
         return data
 
+    @property
+    def unread(self) -> bool:
+        return self._out.statistics().current_buffer_used > 0
+
     def _check(self) -> None:
         if self.error is not None:
             raise self.error

@@ -235,3 +235,39 @@ async def test_the_first_end_is_the_one_that_counts(autojump_clock: MockClock) -
         assert await play.heard(3) == b"bye"
         assert await play.client.program.receive_some() == b""
         await play.wait_clean()
+
+
+async def test_a_half_closed_client_that_reads_slowly_gets_all_of_its_answer(
+    autojump_clock: MockClock,
+) -> None:
+    """The linger is for an answer that pauses, not for a reader that does."""
+    async with scene(half_close_s=5) as play:
+        play.client.blocked = trio.Event()
+        await play.client.program.send_eof()
+        play.far.say(b"first ")
+        play.far.say(b"second")
+        await trio.sleep(60)
+        assert not play.ended
+        play.client.blocked.set()
+        assert await play.heard(12) == b"first second"
+        await play.wait_clean()
+
+
+async def test_ending_an_idle_connection_with_unread_bytes_is_a_reset(
+    autojump_clock: MockClock,
+) -> None:
+    async with scene(idle_timeout_s=5) as play:
+        play.client.blocked = trio.Event()
+        play.far.say(b"never taken")
+        await play.wait_reset(LinkReset, "not taken all")
+
+
+async def test_taking_a_fin_for_the_end_with_unread_bytes_is_a_reset(
+    autojump_clock: MockClock,
+) -> None:
+    async with scene(close_on_fin=True) as play:
+        play.client.blocked = trio.Event()
+        play.far.say(b"half of a file")
+        await trio.testing.wait_all_tasks_blocked()
+        await play.client.program.send_eof()
+        await play.wait_reset(LinkReset, "not taken all")
