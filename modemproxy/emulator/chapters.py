@@ -7,17 +7,20 @@ from modemproxy.emulator import (
     commands_data,
     commands_names,
     commands_network,
+    commands_ping,
     commands_server,
     commands_settings,
     commands_tcpip,
+    commands_transparent,
 )
-from modemproxy.emulator.dce import Dce, Handler
+from modemproxy.emulator.atport import AtPort, Handler
 from modemproxy.emulator.reply import ERROR, Reply
 from modemproxy.emulator.syntax import Call
 
 _SOCKETS: Final = {
     **commands_data.HANDLERS,
     **commands_names.HANDLERS,
+    **commands_ping.HANDLERS,
     **commands_server.HANDLERS,
     **commands_tcpip.HANDLERS,
 }
@@ -38,7 +41,7 @@ _SOCKET_SETTINGS: Final = (
 def _unless_absent(handler: Handler) -> Handler:
     """Answer ERROR where the firmware has no socket commands (protocol.md 17, T5)."""
 
-    def guarded(dce: Dce, call: Call) -> Reply | None:
+    def guarded(dce: AtPort, call: Call) -> Reply | None:
         return handler(dce, call) if dce.profile.sockets_present else ERROR
 
     return guarded
@@ -48,6 +51,7 @@ def _all() -> dict[str, Handler]:
     sockets = _SOCKETS | {name: commands_settings.HANDLERS[name] for name in _SOCKET_SETTINGS}
     return {
         **commands_basic.HANDLERS,
+        **commands_transparent.HANDLERS,
         **commands_network.HANDLERS,
         **commands_settings.HANDLERS,
         **{name: _unless_absent(handler) for name, handler in sockets.items()},

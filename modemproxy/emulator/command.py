@@ -17,6 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what ``modemproxy emulate`` takes."""
     add = parser.add_argument
     add("--tty", type=Path, metavar="PATH", help="symlink to make for the module's tty")
+    add("--tty2", type=Path, metavar="PATH", help="the same for a second AT port")
     add("--baudrate", type=int, default=115200, metavar="N", help="the module's speed")
     add("--latency", type=float, metavar="MS", help="turn-around of every reply, ms")
     add(
@@ -35,7 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="an option of the dialect; can be given several times",
     )
     add("--list-options", action="store_true", help="show the options of the dialect and exit")
-    add("--seed", type=int, default=0, metavar="N", help="of everything random")
+    add("--faults", type=Path, metavar="FILE", help="what goes wrong, and when (YAML)")
+    add("--list-faults", action="store_true", help="show what can go wrong and exit")
+    add("--seed", type=int, metavar="N", help="of everything random; default the file's, or 0")
     add("--strict", action="store_true", help="show broken rules on standard error")
     add("--trace", action="store_true", help="show every byte on standard error")
 
@@ -51,6 +54,11 @@ async def run(args: argparse.Namespace) -> None:
     """
     if args.list_options:
         sys.stdout.write("\n".join(list_options()) + "\n")
+        return
+    if args.list_faults:
+        from modemproxy.emulator.faults import list_faults
+
+        sys.stdout.write("\n".join(list_faults()) + "\n")
         return
     profile, hosts = _read(args)
     # imported late: who only asks for the options or for help needs no trio
@@ -68,7 +76,12 @@ def _read(args: argparse.Namespace) -> tuple[Profile, dict[str, str]]:
         changes = parse_options(args.option)
     except ConfigError as exc:
         problems += exc.problems
-    problems += _link_problems(args.tty)
+    problems += _fault_problems(args)
+    problems += _link_problems("--tty", args.tty)
+    if args.tty2 is not None:
+        problems += _link_problems("--tty2", args.tty2)
+        if args.tty2 == args.tty:
+            problems.append("--tty2: the same path as --tty (each port has its own)")
     if args.baudrate not in BAUDRATES:
         rates = ", ".join(map(str, BAUDRATES))
         problems.append(f"--baudrate {args.baudrate}: the module has {rates}")
@@ -84,13 +97,26 @@ def _read(args: argparse.Namespace) -> tuple[Profile, dict[str, str]]:
     return Profile(**changes), hosts  # type: ignore[arg-type]
 
 
-def _link_problems(link: Path | None) -> list[str]:
+def _fault_problems(args: argparse.Namespace) -> list[str]:
+    """Read the file of faults into ``args.plan``; return what is wrong with it."""
+    from modemproxy.emulator.faults_file import Plan, load_faults
+
+    args.plan = Plan(None, ())
+    if args.faults is not None:
+        try:
+            args.plan = load_faults(args.faults)
+        except ConfigError as exc:
+            return exc.problems
+    return []
+
+
+def _link_problems(name: str, link: Path | None) -> list[str]:
     if link is None:
-        return ["--tty: missing (the path of the symlink to make)"]
+        return [f"{name}: missing (the path of the symlink to make)"]
     if link.exists() and not link.is_symlink():
-        return [f"--tty {link}: exists and is no symlink (name a path that is free)"]
+        return [f"{name} {link}: exists and is no symlink (name a path that is free)"]
     if not link.parent.is_dir():
-        return [f"--tty {link}: there is no folder {link.parent}"]
+        return [f"{name} {link}: there is no folder {link.parent}"]
     if not os.access(link.parent, os.W_OK):
-        return [f"--tty {link}: no permission to write in {link.parent}"]
+        return [f"{name} {link}: no permission to write in {link.parent}"]
     return []

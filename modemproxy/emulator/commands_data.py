@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Final
 
-from modemproxy.emulator.dce import Dce, Handler
+from modemproxy.emulator.atport import AtPort, Handler
 from modemproxy.emulator.links import MAX_REPORT, Link
 from modemproxy.emulator.reply import ERROR, OK, Reply, error, ok
 from modemproxy.emulator.stack import LINKS
@@ -22,7 +22,7 @@ def _ciperror(err: int) -> Reply:
 # -- CIPSEND --
 
 
-def cipsend(dce: Dce, call: Call) -> Reply | None:
+def cipsend(dce: AtPort, call: Call) -> Reply | None:
     """CIPSEND: prompt, payload, OK, and the result line after it."""
     if call.form is Form.TEST:
         return ok(f"+CIPSEND: (0-9),(1-{MAX_REPORT})")
@@ -39,7 +39,9 @@ def cipsend(dce: Dce, call: Call) -> Reply | None:
     return None
 
 
-def _send_refusal(dce: Dce, call: Call, number: int | None, size: int | None) -> Reply | None:
+def _send_refusal(
+    dce: AtPort, call: Call, number: int | None, size: int | None
+) -> Reply | None:
     """Return the answer that comes instead of a prompt, or None."""
     if number is None or number >= LINKS or (size is None and call.text(1)):
         return _ciperror(_WRONG)
@@ -49,7 +51,7 @@ def _send_refusal(dce: Dce, call: Call, number: int | None, size: int | None) ->
     if not dce.stack.net:
         return _ciperror(_NOT_OPENED)
     link = dce.stack.open_link(number)
-    if link is None:
+    if link is None or link.outlet is not None:
         return _ciperror(_NOT_SUPPORTED)
     if isinstance(link, UdpLink) and not (call.text(2) and call.number(3)):
         return _ciperror(_WRONG)
@@ -58,7 +60,7 @@ def _send_refusal(dce: Dce, call: Call, number: int | None, size: int | None) ->
     return _busy(dce, link, size or MAX_REPORT)
 
 
-def _busy(dce: Dce, link: Link, size: int) -> Reply | None:
+def _busy(dce: AtPort, link: Link, size: int) -> Reply | None:
     """Refuse a send while a result is pending, or when the buffer is full."""
     everyone = dce.profile.busy_scope == "global"
     asked = [other for other in dce.stack.links if other is link or everyone]
@@ -77,7 +79,7 @@ def _busy(dce: Dce, link: Link, size: int) -> Reply | None:
     return None
 
 
-def _entered(dce: Dce, call: Call, link: Link, payload: bytes | None) -> None:
+def _entered(dce: AtPort, call: Call, link: Link, payload: bytes | None) -> None:
     """Act on the payload: hand it to the stack, say OK and the result."""
     if payload is None:
         dce.finish(ERROR)
@@ -90,7 +92,7 @@ def _entered(dce: Dce, call: Call, link: Link, payload: bytes | None) -> None:
 class _Send:
     """One send from its payload to its result line."""
 
-    def __init__(self, dce: Dce, link: Link, call: Call, payload: bytes) -> None:
+    def __init__(self, dce: AtPort, link: Link, call: Call, payload: bytes) -> None:
         self._dce = dce
         self._link = link
         self._payload = payload
@@ -158,7 +160,7 @@ class _Send:
             self._link.drop()
 
 
-def cipsendstr(dce: Dce, call: Call) -> Reply:
+def cipsendstr(dce: AtPort, call: Call) -> Reply:
     """CIPSENDSTR: hex in the command line, at most 500 characters, not for servers."""
     if not dce.profile.cipcfg or call.form is not Form.SET:
         return ERROR
@@ -180,7 +182,7 @@ def cipsendstr(dce: Dce, call: Call) -> Reply:
 # -- CIPRXGET --
 
 
-def ciprxget(dce: Dce, call: Call) -> Reply | None:
+def ciprxget(dce: AtPort, call: Call) -> Reply | None:
     """CIPRXGET: 0 and 1 choose push or buffer, 2 and 3 read, 4 asks, 5 adds addresses."""
     top = dce.profile.rxget_modes
     if call.form is Form.TEST:
@@ -201,7 +203,7 @@ def ciprxget(dce: Dce, call: Call) -> Reply | None:
     return _rx(dce, call, mode)
 
 
-def _rx(dce: Dce, call: Call, mode: int) -> Reply | None:
+def _rx(dce: AtPort, call: Call, mode: int) -> Reply | None:
     number = call.number(1)
     if number is None or number >= LINKS:
         return dce.ip_error("Invalid parameter")
@@ -217,14 +219,14 @@ def _rx(dce: Dce, call: Call, mode: int) -> Reply | None:
     return _rx_read(dce, number, mode, min(wanted, dce.profile.short_reads or wanted))
 
 
-def _rx_count(dce: Dce, number: int) -> Reply:
+def _rx_count(dce: AtPort, number: int) -> Reply:
     link = dce.stack.links[number]
     if link is None and dce.profile.closed_link_query == "error":
         return dce.ip_error("No data")
     return ok(f"+CIPRXGET: 4,{number},{link.rx.waiting() if link else 0}")
 
 
-def _rx_read(dce: Dce, number: int, mode: int, limit: int) -> Reply | None:
+def _rx_read(dce: AtPort, number: int, mode: int, limit: int) -> Reply | None:
     link = dce.stack.links[number]
     data = link.read(limit) if link is not None else b""
     if link is None or not data:
@@ -239,7 +241,7 @@ def _rx_read(dce: Dce, number: int, mode: int, limit: int) -> Reply | None:
     return None
 
 
-def _read_done(dce: Dce) -> None:
+def _read_done(dce: AtPort) -> None:
     dce.out.trailer()
     dce.finish(OK)
 
@@ -247,7 +249,7 @@ def _read_done(dce: Dce) -> None:
 # -- CIPACK --
 
 
-def cipack(dce: Dce, call: Call) -> Reply:
+def cipack(dce: AtPort, call: Call) -> Reply:
     """CIPACK: totals sent, acknowledged and received; TCP only."""
     if call.form is Form.TEST:
         return ok("+CIPACK: (0-9)")

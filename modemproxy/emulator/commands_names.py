@@ -1,28 +1,26 @@
-"""Names, ping and the socket options (manual 15.2.14-15.2.24): CDNSGIP and its kin."""
+"""Names and the socket options (manual 15.2.14-15.2.24): CDNSGIP and its kin."""
 
 from typing import Final
 
-from modemproxy.emulator.dce import Dce, Handler
+from modemproxy.emulator.atport import AtPort, Handler
 from modemproxy.emulator.reply import ERROR, OK, Reply, error, ok
 from modemproxy.emulator.syntax import Call, Form
 
 _DNS_FAILED: Final = 10
-_PING_SIZE: Final = 64
-_PING_TTL: Final = 64
 
 
-def cdnsgip(dce: Dce, call: Call) -> Reply | None:
+def cdnsgip(dce: AtPort, call: Call) -> Reply | None:
     """CDNSGIP: blocks the channel until the name is known or not."""
     if call.form is not Form.SET or not call.text(0):
         return OK if call.form is Form.TEST else ERROR
     name = call.text(0)
-    if not dce.radio.attached:
+    if not dce.radio.attached or dce.stack.wan.held:
         return error(f"+CDNSGIP: 0,{_DNS_FAILED}")
     dce.ctx.later(dce.profile.dns_delay_s, lambda: _look_up(dce, name))
     return None
 
 
-def _look_up(dce: Dce, name: str) -> None:
+def _look_up(dce: AtPort, name: str) -> None:
     def done(address: str | None) -> None:
         dce.ctx.touch()
         if address is None:
@@ -33,7 +31,7 @@ def _look_up(dce: Dce, name: str) -> None:
     dce.stack.internet.resolve(name, done)
 
 
-def cdnscfg(dce: Dce, call: Call) -> Reply:
+def cdnscfg(dce: AtPort, call: Call) -> Reply:
     """CDNSCFG: the read form has no tag."""
     dns = dce.settings.dns
     if call.form is Form.QUERY:
@@ -46,32 +44,7 @@ def cdnscfg(dce: Dce, call: Call) -> Reply:
     return OK
 
 
-def cping(dce: Dce, call: Call) -> Reply:
-    """CPING: OK, then one line per answer and a summary."""
-    if call.form is not Form.SET:
-        return OK if call.form is Form.TEST else ERROR
-    if not dce.radio.attached:
-        return ERROR
-    count = call.number(2) or 4
-    return ok(after=lambda: _ping(dce, call.text(0), min(count, 100)))
-
-
-def _ping(dce: Dce, name: str, count: int) -> None:
-    dce.stack.internet.resolve(name, lambda address: _pinged(dce, address, count))
-
-
-def _pinged(dce: Dce, address: str | None, count: int) -> None:
-    rtt = int(2000 * dce.profile.wan_latency_s) or 1
-    each = "+CPING: 2" if address is None else ""
-    each = each or f"+CPING: 1,{address},{_PING_SIZE},{rtt},{_PING_TTL}"
-    for _ in range(count):
-        dce.out.urc(each)
-    got = 0 if address is None else count
-    times = f"{rtt},{rtt},{rtt}" if got else "0,0,0"
-    dce.out.urc(f"+CPING: 3,{count},{got},{count - got},{times}")
-
-
-def cipcfg(dce: Dce, call: Call) -> Reply:
+def cipcfg(dce: AtPort, call: Call) -> Reply:
     """CIPCFG: DATAECHO and transwaittm; older firmware has none of it."""
     if not dce.profile.cipcfg:
         return ERROR
@@ -92,7 +65,7 @@ def cipcfg(dce: Dce, call: Call) -> Reply:
     return ERROR
 
 
-def csoc(dce: Dce, call: Call) -> Reply:
+def csoc(dce: AtPort, call: Call) -> Reply:
     """CSOC: options by name."""
     options = dce.settings.csoc
     if call.form is Form.QUERY:
@@ -107,7 +80,6 @@ def csoc(dce: Dce, call: Call) -> Reply:
 HANDLERS: Final[dict[str, Handler]] = {
     "+CDNSGIP": cdnsgip,
     "+CDNSCFG": cdnscfg,
-    "+CPING": cping,
     "+CIPCFG": cipcfg,
     "+CSOC": csoc,
 }

@@ -1,9 +1,11 @@
 """SIM, signal, registration, PDP contexts, clock and power (manual chapters 4 to 8)."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
-from modemproxy.emulator.dce import Dce, Handler
+from modemproxy.emulator.atport import AtPort, Handler
+from modemproxy.emulator.radio import FULL
 from modemproxy.emulator.reply import ERROR, OK, Reply, ok
 from modemproxy.emulator.saved import PdpContext
 from modemproxy.emulator.syntax import Call, Form
@@ -14,7 +16,7 @@ _NO_SIM, _NEEDS_PIN, _NEEDS_PUK, _BAD_PASSWORD = 10, 11, 12, 16
 _NOT_ALLOWED, _BAD_VALUE = 3, 50
 
 
-def cpin(dce: Dce, call: Call) -> Reply | None:
+def cpin(dce: AtPort, call: Call) -> Reply | None:
     """CPIN (4.2.2): ask, or enter a PIN, or a PUK and a new PIN."""
     radio = dce.radio
     if radio.sim == "NOT INSERTED":
@@ -27,7 +29,7 @@ def cpin(dce: Dce, call: Call) -> Reply | None:
     return None
 
 
-def _unlock(dce: Dce, call: Call) -> Reply:
+def _unlock(dce: AtPort, call: Call) -> Reply:
     radio = dce.radio
     if radio.sim == "SIM PIN":
         good = radio.enter_pin(call.text(0))
@@ -38,19 +40,19 @@ def _unlock(dce: Dce, call: Call) -> Reply:
     return OK if good else dce.cme(_BAD_PASSWORD)
 
 
-def sim_missing(dce: Dce) -> Reply | None:
+def sim_missing(dce: AtPort) -> Reply | None:
     """Return the CME error of a SIM that is not open."""
     codes = {"NOT INSERTED": _NO_SIM, "SIM PIN": _NEEDS_PIN, "SIM PUK": _NEEDS_PUK}
     code = codes.get(dce.radio.sim)
     return None if code is None else dce.cme(code)
 
 
-def spic(dce: Dce, _call: Call) -> Reply:
+def spic(dce: AtPort, _call: Call) -> Reply:
     """SPIC: attempts left for PIN, PUK, PIN2, PUK2."""
     return ok(f"+SPIC: {max(0, dce.radio.pin_left)},{dce.radio.puk_left},3,10")
 
 
-def csq(dce: Dce, call: Call) -> Reply:
+def csq(dce: AtPort, call: Call) -> Reply:
     """CSQ: 99 until registered."""
     if call.form is Form.TEST:
         return ok("+CSQ: (0-31,99),(0-7,99)")
@@ -59,7 +61,7 @@ def csq(dce: Dce, call: Call) -> Reply:
     return ok(f"+CSQ: {dce.profile.csq},{dce.profile.csq_ber}")
 
 
-def cops(dce: Dce, call: Call) -> Reply:
+def cops(dce: AtPort, call: Call) -> Reply:
     """COPS: the operator, once registered."""
     if call.form is not Form.QUERY:
         return OK
@@ -67,21 +69,28 @@ def cops(dce: Dce, call: Call) -> Reply:
     return ok(f'+COPS: 0,0,"{name}",7' if dce.radio.registered else "+COPS: 0")
 
 
-def cpsi(dce: Dce, _call: Call) -> Reply:
+def cpsi(dce: AtPort, _call: Call) -> Reply:
     """CPSI?: the serving cell."""
     if not dce.radio.registered:
         return ok("+CPSI: NO SERVICE,Online")
     return ok("+CPSI: LTE,Online,001-01,0x0001,1,1,EUTRAN-BAND3,1300,5,5,-90,-900,-600,15")
 
 
-def cgatt(dce: Dce, call: Call) -> Reply:
-    """CGATT: attached is registered for packets here."""
+def cgatt(dce: AtPort, call: Call) -> Reply:
+    """CGATT: attached is registered for packets here; 0 leaves the network."""
     if call.form is Form.QUERY:
         return ok(f"+CGATT: {int(dce.radio.attached)}")
-    return OK if call.number(0) in (0, 1, None) else ERROR
+    if call.form is Form.TEST:
+        return ok("+CGATT: (0,1)")
+    if call.number(0) not in (0, 1):
+        return ERROR
+    if call.number(0) == 0 and not dce.radio.detached:
+        dce.stack.lose(urc=False)
+    dce.radio.set_attached(call.number(0) == 1)
+    return OK
 
 
-def cfun(dce: Dce, call: Call) -> Reply:
+def cfun(dce: AtPort, call: Call) -> Reply:
     """CFUN: 1,1 restarts; leaving 1 kills the stack without a URC (protocol.md 2.1)."""
     if call.form is Form.QUERY:
         return ok(f"+CFUN: {dce.radio.fun}")
@@ -93,12 +102,23 @@ def cfun(dce: Dce, call: Call) -> Reply:
     if call.number(1) == 1 or level == 6:
         return reset(dce, call)
     if level != dce.radio.fun:
-        dce.stack.lose(urc=False)
-        dce.radio.set_fun(level)
+        _set_fun(dce, level)
     return OK
 
 
-def cgdcont(dce: Dce, call: Call) -> Reply:
+def _set_fun(dce: AtPort, level: int) -> None:
+    ctx, profile, was = dce.ctx, dce.profile, dce.radio.fun
+    dce.stack.lose(urc=False)
+    dce.radio.set_fun(level)
+    if level == FULL:
+        for delay, line in profile.cfun_on_banner:
+            ctx.timer(ctx.now + delay, partial(ctx.urc, line))
+    elif was == FULL:
+        for line in profile.cfun_off_urcs:
+            ctx.timer(ctx.now, partial(ctx.urc, line))
+
+
+def cgdcont(dce: AtPort, call: Call) -> Reply:
     """CGDCONT: saved at once."""
     contexts = dce.saved.contexts
     if call.form is Form.TEST:
@@ -117,12 +137,14 @@ def cgdcont(dce: Dce, call: Call) -> Reply:
     return OK
 
 
-def cgauth(dce: Dce, call: Call) -> Reply:
+def cgauth(dce: AtPort, call: Call) -> Reply:
     """CGAUTH: the password comes before the user on A76XX."""
     contexts = dce.saved.contexts
     if call.form is Form.QUERY:
         used = ((n, c) for n, c in contexts.items() if c.auth)
         return ok(*(f'+CGAUTH: {n},{c.auth},"{c.user}","{c.password}"' for n, c in used))
+    if call.form is Form.TEST:
+        return ok("+CGAUTH: (1-15),(0-3),64,64")
     cid, auth = call.number(0), call.number(1)
     if cid is None or cid not in contexts or auth not in (0, 1, 2, 3, None):
         return ERROR
@@ -131,7 +153,7 @@ def cgauth(dce: Dce, call: Call) -> Reply:
     return OK
 
 
-def cgact(dce: Dce, call: Call) -> Reply:
+def cgact(dce: AtPort, call: Call) -> Reply:
     """CGACT: the LTE default bearer is up when registered, and cannot be put down."""
     if call.form is Form.QUERY:
         up = int(dce.radio.attached)
@@ -143,8 +165,10 @@ def cgact(dce: Dce, call: Call) -> Reply:
     return OK if dce.radio.attached else dce.cme(30)
 
 
-def cgpaddr(dce: Dce, call: Call) -> Reply:
+def cgpaddr(dce: AtPort, call: Call) -> Reply:
     """CGPADDR: an address as soon as the bearer is up, with or without NETOPEN."""
+    if call.form is Form.TEST:
+        return ok(f"+CGPADDR: ({','.join(map(str, dce.saved.contexts))})")
     address = dce.profile.address if dce.radio.attached else "0.0.0.0"
     shown = f'"{address}"' if dce.profile.cgpaddr_quoted else address
     cid = call.number(0)
@@ -152,19 +176,23 @@ def cgpaddr(dce: Dce, call: Call) -> Reply:
     return ok(*(f"+CGPADDR: {n},{shown if n == 1 else '0.0.0.0'}" for n in cids))
 
 
-def reset(dce: Dce, _call: Call) -> Reply:
+def reset(dce: AtPort, call: Call) -> Reply:
     """CRESET, CFUN=1,1: OK, then the module is gone for a while."""
+    if call.form is Form.TEST:
+        return OK
     return ok(after=lambda: _soon(dce, off=False))
 
 
-def power_off(dce: Dce, _call: Call) -> Reply:
+def power_off(dce: AtPort, call: Call) -> Reply:
     """CPOF: OK, then off for good."""
+    if call.form is not Form.EXECUTE:
+        return OK if call.form is Form.TEST else ERROR
     return ok(after=lambda: _soon(dce, off=True))
 
 
-def _soon(dce: Dce, *, off: bool) -> None:
+def _soon(dce: AtPort, *, off: bool) -> None:
     # the OK still has to leave, at 9600 baud too
-    dce.ctx.timer(dce.ctx.now + 0.05, dce.switch_off if off else dce.reboot)
+    dce.ctx.timer(dce.ctx.now + 0.05, dce.module.switch_off if off else dce.module.reboot)
 
 
 _FIXED: Final = {
@@ -174,17 +202,26 @@ _FIXED: Final = {
     "+CNSMOD": "+CNSMOD: 0,8",
     "+CCLK": '+CCLK: "26/01/01,12:00:00+00"',
     "+CNUM": '+CNUM: "","001",129',
-    "+CNMP": "+CNMP: 2",
 }
 
 
-def fixed(_dce: Dce, call: Call) -> Reply:
+def fixed(_dce: AtPort, call: Call) -> Reply:
     """Answer with the same words always; setting them changes nothing."""
     line = _FIXED[call.name]
     return ok(line) if line and call.form in (Form.QUERY, Form.EXECUTE) else OK
 
 
-def cntp(dce: Dce, call: Call) -> Reply:
+def cnmp(dce: AtPort, call: Call) -> Reply:
+    """CNMP: the radio technology; a firmware without sockets fails in its own way (T5)."""
+    if call.form is Form.QUERY:
+        return ok("+CNMP: 2")
+    if call.form is Form.SET and not dce.profile.sockets_present:
+        shown = "0" if dce.settings.one("+CMEE") == 1 else "phone failure"
+        return Reply(final=f"+CME ERROR: {shown}")
+    return OK
+
+
+def cntp(dce: AtPort, call: Call) -> Reply:
     """CNTP: set the server, or fetch the time (+CNTP: 0 comes after OK)."""
     if call.form is Form.QUERY:
         return ok('+CNTP: "pool.ntp.org",0')
@@ -207,6 +244,7 @@ HANDLERS: Final[dict[str, Handler]] = {
     "+CGPADDR": cgpaddr,
     "+CRESET": reset,
     "+CPOF": power_off,
+    "+CNMP": cnmp,
     "+CNTP": cntp,
     **dict.fromkeys(_FIXED, fixed),
 }

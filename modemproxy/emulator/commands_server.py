@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from modemproxy.emulator.dce import Dce, Handler
+from modemproxy.emulator.atport import AtPort, Handler
 from modemproxy.emulator.reply import ERROR, Reply, error, ok
 from modemproxy.emulator.stack import SERVERS
 from modemproxy.emulator.syntax import Call, Form
@@ -10,7 +10,7 @@ from modemproxy.emulator.syntax import Call, Form
 _NOT_OPENED, _WRONG, _NOT_SUPPORTED, _BIND, _LISTENING, _SOCKETS_OPENED = 2, 3, 4, 6, 7, 9
 
 
-def serverstart(dce: Dce, call: Call) -> Reply:
+def serverstart(dce: AtPort, call: Call) -> Reply:
     """SERVERSTART=port,index[,backlog]: just OK; clients come as ``+CLIENT``."""
     servers = dce.stack.servers
     if call.form is Form.TEST:
@@ -25,7 +25,7 @@ def serverstart(dce: Dce, call: Call) -> Reply:
     return error(f"+CIPERROR: {problem}") if problem else ok()
 
 
-def _start_problem(dce: Dce, call: Call) -> int:
+def _start_problem(dce: AtPort, call: Call) -> int:
     port, index = call.number(0), call.number(1)
     backlog = call.number(2) if call.text(2) else 3
     if port not in range(65536) or index not in range(SERVERS) or backlog not in (1, 2, 3):
@@ -33,10 +33,12 @@ def _start_problem(dce: Dce, call: Call) -> int:
     if not dce.stack.net:
         return _NOT_OPENED
     ports = [server.port for server in dce.stack.servers.values()]
+    if dce.stack.transparent and index != 0:
+        return _NOT_SUPPORTED
     return _LISTENING if index in dce.stack.servers or port in ports else 0
 
 
-def serverstop(dce: Dce, call: Call) -> Reply:
+def serverstop(dce: AtPort, call: Call) -> Reply:
     """SERVERSTOP[=index]: refused with 9 while accepted links are open."""
     if call.form is Form.TEST:
         return ok("+SERVERSTOP: (0-3)")

@@ -6,7 +6,7 @@ their like do (manual 15.2).
 
 from typing import Final
 
-from modemproxy.emulator.dce import Dce, Handler
+from modemproxy.emulator.atport import AtPort, Handler
 from modemproxy.emulator.reply import ERROR, OK, Reply, ok
 from modemproxy.emulator.settings import SPECS
 from modemproxy.emulator.syntax import Call, Form
@@ -14,7 +14,7 @@ from modemproxy.emulator.syntax import Call, Form
 _UDP_MODE = 7
 
 
-def setting(dce: Dce, call: Call) -> Reply:
+def setting(dce: AtPort, call: Call) -> Reply:
     """Say or store the numbers of one command."""
     spec = SPECS[call.name]
     values = dce.settings.values[call.name]
@@ -45,7 +45,7 @@ def _numbers(call: Call) -> list[int | None] | None:
     return None if bad else given
 
 
-def cipccfg(dce: Dce, call: Call) -> Reply:
+def cipccfg(dce: AtPort, call: Call) -> Reply:
     """CIPCCFG (15.2.13): seven or eight fields, by firmware."""
     if dce.profile.cipccfg_fields == 8:
         return setting(dce, call)
@@ -56,14 +56,16 @@ def cipccfg(dce: Dce, call: Call) -> Reply:
     return ok(*(line.rpartition(last)[0] for line in reply.info)) if last else reply
 
 
-def csocksetpn(dce: Dce, call: Call) -> Reply:
+def csocksetpn(dce: AtPort, call: Call) -> Reply:
     """CSOCKSETPN (15.2.1): refused while the network is open."""
+    if call.form is Form.TEST:
+        return ok("+CSOCKSETPN: (1),(1,6)")
     if call.form is Form.SET and (dce.stack.net or call.number(1) not in (None, 1, 6)):
         return ERROR
     return setting(dce, call)
 
 
-def registration(dce: Dce, call: Call) -> Reply:
+def registration(dce: AtPort, call: Call) -> Reply:
     """CREG, CGREG, CEREG (chapter 5): the query says mode and stat."""
     if call.form is Form.QUERY:
         mode = dce.settings.one(call.name)

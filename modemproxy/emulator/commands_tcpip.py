@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from modemproxy.emulator.dce import Dce, Handler
+from modemproxy.emulator.atport import AtPort, Handler
+from modemproxy.emulator.commands_transparent import bad_link, open_tcp, open_udp
 from modemproxy.emulator.links import Link, State
 from modemproxy.emulator.reply import ERROR, Reply, error, ok
 from modemproxy.emulator.stack import LINKS
@@ -14,7 +15,7 @@ _FAILURE, _NOT_OPENED, _WRONG, _NOT_SUPPORTED, _BIND = 1, 2, 3, 4, 6
 _NOT_OPEN_TEXT: Final = "Network not opened"
 
 
-def netopen(dce: Dce, call: Call) -> Reply | None:
+def netopen(dce: AtPort, call: Call) -> Reply | None:
     """NETOPEN: OK first, the result later; a query means the opposite of a result."""
     if call.form is Form.TEST:
         return ok()
@@ -36,12 +37,12 @@ def netopen(dce: Dce, call: Call) -> Reply | None:
     return ok(after=lambda: _open_later(dce, failing))
 
 
-def _reboot_soon(dce: Dce) -> None:
+def _reboot_soon(dce: AtPort) -> None:
     # the OK still has to leave
-    dce.ctx.timer(dce.ctx.now + 0.05, dce.reboot)
+    dce.ctx.timer(dce.ctx.now + 0.05, dce.module.reboot)
 
 
-def _open_later(dce: Dce, failing: bool) -> None:
+def _open_later(dce: AtPort, failing: bool) -> None:
     def done() -> None:
         dce.stack.net_pending = False
         if not dce.profile.netopen_mute:
@@ -50,13 +51,13 @@ def _open_later(dce: Dce, failing: bool) -> None:
     dce.ctx.later(dce.profile.netopen_delay_s, done)
 
 
-def _opened_first(dce: Dce, failing: bool) -> Reply:
+def _opened_first(dce: AtPort, failing: bool) -> Reply:
     result = _open_result(dce, failing)
     line = f"+NETOPEN: {result}"
     return ok(line) if result == 0 else error(line)
 
 
-def _open_result(dce: Dce, failing: bool) -> int:
+def _open_result(dce: AtPort, failing: bool) -> int:
     if failing:
         return dce.profile.netopen_fail_code or _FAILURE
     if not dce.radio.attached:
@@ -65,7 +66,7 @@ def _open_result(dce: Dce, failing: bool) -> int:
     return 0
 
 
-def netclose(dce: Dce, call: Call) -> Reply:
+def netclose(dce: AtPort, call: Call) -> Reply:
     """NETCLOSE: one +CIPCLOSE per open link, UDP ones before the OK."""
     if call.form is Form.TEST:
         return ok()
@@ -87,7 +88,7 @@ def _closed(link: Link) -> str:
     return f"+CIPCLOSE: {link.number},0"
 
 
-def _close_later(dce: Dce, lines: list[str]) -> None:
+def _close_later(dce: AtPort, lines: list[str]) -> None:
     def done() -> None:
         for link in dce.stack.any_open():
             dce.stack.close(link.number)
@@ -99,19 +100,19 @@ def _close_later(dce: Dce, lines: list[str]) -> None:
     dce.ctx.later(dce.profile.netclose_delay_s, done)
 
 
-def ipaddr(dce: Dce, call: Call) -> Reply:
+def ipaddr(dce: AtPort, call: Call) -> Reply:
     """IPADDR: the address of the stack, not of the bearer."""
     if call.form is Form.TEST:
         return ok()
     if not dce.stack.net:
         return dce.ip_error(_NOT_OPEN_TEXT)
-    return ok(f"+IPADDR: {dce.profile.address}")
+    return ok(f"+IPADDR: {dce.stack.address}")
 
 
 # -- CIPOPEN --
 
 
-def cipopen(dce: Dce, call: Call) -> Reply | None:
+def cipopen(dce: AtPort, call: Call) -> Reply | None:
     """CIPOPEN: TCP says OK at once and the result later, UDP the result and then OK."""
     if call.form is Form.TEST:
         return ok('+CIPOPEN: (0-9),("TCP","UDP","UDP SERVER")')
@@ -120,34 +121,41 @@ def cipopen(dce: Dce, call: Call) -> Reply | None:
     number = call.number(0)
     if number is None or number >= LINKS:
         return dce.ip_error("Invalid parameter")
+    transparent = dce.stack.net and dce.stack.transparent
+    if transparent and number != 0:
+        return bad_link(dce, number)
     problem = _open_problem(dce, call, number)
     if problem:
         return error(f"+CIPOPEN: {number},{problem}")
     if call.text(1).upper() == "TCP":
-        return _open_tcp(dce, call, number)
+        return open_tcp(dce, call) if transparent else _open_tcp(dce, call, number)
+    if transparent:
+        return open_udp(dce, call)
     if not dce.stack.open_udp(number, call.number(4) or 0):
         return error(f"+CIPOPEN: {number},{_BIND}")
     return ok(f"+CIPOPEN: {number},0")
 
 
-def _open_problem(dce: Dce, call: Call, number: int) -> int:
+def _open_problem(dce: AtPort, call: Call, number: int) -> int:
     """Return the ``<err>`` that a CIPOPEN is refused with at once, 0 for none."""
     stack = dce.stack
     if not stack.net:
         return _NOT_OPENED
-    if not stack.is_free(number) or stack.latched[0] == 1:
+    if not stack.is_free(number):
         return _NOT_SUPPORTED
     match call.text(1).upper():
         case "TCP":
             good = bool(call.text(2)) and call.number(3) in range(1, 65536)
         case "UDP" | "UDP SERVER":
             good = call.number(4) in range(65536)
+            if stack.transparent:  # one peer, said at the start
+                good = good and bool(call.text(2)) and call.number(3) in range(1, 65536)
         case _:
             good = False
     return 0 if good else _WRONG
 
 
-def _all_links(dce: Dce) -> Reply:
+def _all_links(dce: AtPort) -> Reply:
     stack = dce.stack
     if not stack.net:
         return dce.ip_error(_NOT_OPEN_TEXT)
@@ -156,7 +164,7 @@ def _all_links(dce: Dce) -> Reply:
     return ok(*(f"+CIPOPEN: {line}" for line in lines))
 
 
-def _open_tcp(dce: Dce, call: Call, number: int) -> Reply | None:
+def _open_tcp(dce: AtPort, call: Call, number: int) -> Reply | None:
     link = dce.stack.new_tcp(number)
     host, port = call.text(2), call.number(3) or 0
     if dce.profile.open_result == "before_ok":
@@ -175,7 +183,7 @@ def _open_reply(number: int, err: int) -> Reply:
 # -- CIPCLOSE --
 
 
-def cipclose(dce: Dce, call: Call) -> Reply | None:
+def cipclose(dce: AtPort, call: Call) -> Reply | None:
     """CIPCLOSE: TCP says OK and then the result, UDP the other way round."""
     stack = dce.stack
     if call.form is Form.TEST:
@@ -194,13 +202,13 @@ def cipclose(dce: Dce, call: Call) -> Reply | None:
     return _close(dce, link)
 
 
-def _can_close(dce: Dce, link: Link) -> bool:
+def _can_close(dce: AtPort, link: Link) -> bool:
     if link.state is State.OPENING:
         return dce.profile.close_while_opening == "abort"
     return link.is_open
 
 
-def _close(dce: Dce, link: Link) -> Reply | None:
+def _close(dce: AtPort, link: Link) -> Reply | None:
     line, number = _closed(link), link.number
 
     def closed() -> None:
@@ -213,7 +221,7 @@ def _close(dce: Dce, link: Link) -> Reply | None:
     return ok(line)
 
 
-def _then(dce: Dce, closed: Action) -> None:
+def _then(dce: AtPort, closed: Action) -> None:
     dce.ctx.later(dce.profile.close_delay_s, closed)
 
 

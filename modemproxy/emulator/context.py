@@ -7,12 +7,17 @@ entry points (bytes in, a timer, the far side), so that within one step time sta
 from collections import Counter
 from collections.abc import Callable
 from random import Random
+from typing import Final
 
 from modemproxy.at.results import IP_ERRORS
 from modemproxy.emulator.output import Output
 from modemproxy.emulator.profile import Profile
 from modemproxy.emulator.settings import Settings
 from modemproxy.emulator.timers import Action, Timer, Timers
+
+#: CATR's names for the ports (manual 2.2, protocol.md 12.2).
+_UART: Final = 1
+_ATCOM: Final = 3
 
 _IP_CODES = {text: code for code, text in IP_ERRORS.items()}
 
@@ -30,6 +35,9 @@ class Context:
         complaints: what the DTE did against the rules, in words.
         unknown: commands that were answered ERROR because nobody knows them.
         commands: how often each command came.
+        out: the way out of the first port.
+        outputs: those of all ports.
+        powered: it runs; else it says nothing.
         on_complaint: told about each complaint and unknown command as it occurs.
         on_change: called when output or a timer was added.
     """
@@ -43,10 +51,29 @@ class Context:
         self.on_complaint: Callable[[str], None] = lambda _text: None
         self.timers = Timers()
         self.out = Output(profile, self.rng, lambda: self.on_change())
+        self.out.urc_codes = {_ATCOM if profile.usb else _UART}
+        self.outputs = [self.out]
+        self.powered = True
         self.settings = Settings(profile)
         self.complaints: list[str] = []
         self.unknown: list[str] = []
         self.commands: Counter[str] = Counter()
+
+    def reporting(self) -> list[Output]:
+        """Return where unsolicited lines go now: AT+CATR, 0 is everywhere (12.2)."""
+        if not self.powered:
+            return []
+        where = self.settings.one("+CATR")
+        heard = (out for out in self.outputs if out.plugged and out.hears_urcs)
+        return [out for out in heard if not where or where in out.urc_codes]
+
+    def urc(self, line: str) -> None:
+        """Say something unasked on every port that is to hear it, CURCD ms later."""
+        self.later(self.settings.one("+CURCD") / 1000, lambda: self._say_urc(line))
+
+    def _say_urc(self, line: str) -> None:
+        for out in self.reporting():
+            out.urc(line)
 
     def touch(self) -> None:
         """Read the clock: a new step begins."""

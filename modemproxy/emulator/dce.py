@@ -4,48 +4,35 @@ In: bytes of the DTE (``receive``), the passing of time (``advance``), and calls
 side on the sinks of the stack. Out: bytes (``take_output``) and the time of the next timer
 (``next_deadline``). Nothing waits, nothing reads a clock of its own.
 
-One command line executes at a time. A handler returns its Reply, or None and calls
-``finish`` later. Commands joined with ``;`` run until the first that fails, and share one
-final result code. What follows a final result (``+CIPOPEN: 0,0`` and the like) is the
-``after`` of a Reply or a timer.
+The module is its own first AT port (``atport.AtPort``); ``second`` is another one that sees
+the same links, settings and network.
 """
 
-import re
 from collections import deque
 from collections.abc import Callable, Mapping
-from enum import Enum
 from functools import partial
+from typing import Final
 
-from modemproxy.at.results import CME_ERRORS
+from modemproxy.emulator.atport import AtPort, Handler, Power
 from modemproxy.emulator.context import Context
-from modemproxy.emulator.dte_input import DteInput
-from modemproxy.emulator.entry import Done
 from modemproxy.emulator.internet import Internet
-from modemproxy.emulator.output import Piece
+from modemproxy.emulator.links import Link
+from modemproxy.emulator.output import Output, Piece
 from modemproxy.emulator.profile import Profile
 from modemproxy.emulator.radio import Radio
-from modemproxy.emulator.reply import ERROR, OK, Reply
 from modemproxy.emulator.saved import SavedSettings
 from modemproxy.emulator.settings import Settings
 from modemproxy.emulator.stack import Stack
-from modemproxy.emulator.syntax import Call, parse_line
+from modemproxy.emulator.transparent import start_transparent
 
-_NAME = re.compile(rb"AT([+&]?[A-Z]+)")
+__all__ = ["Dce", "Handler", "Power"]
 
-
-class Power(Enum):
-    """Whether the module listens."""
-
-    OFF = "off"
-    BOOTING = "booting"
-    ON = "on"
+#: CATR's name for the second port (protocol.md 12.2).
+_MODEM: Final = 2
 
 
-Handler = Callable[["Dce", Call], Reply | None]
-
-
-class Dce:
-    """One module.
+class Dce(AtPort):
+    """One module, reached through its first port.
 
     Args:
         profile: the dialect.
@@ -56,10 +43,11 @@ class Dce:
 
     Attributes:
         ctx: time, settings, output, complaints.
-        input: the receiving half of the AT port.
         stack: network, links, servers.
         baudrate: the module's own rate, bits a second.
-        busy: a command line executes.
+        autobaud: AT+IPR=0, the rate follows the DTE's.
+        power: off, booting or on.
+        on_presence: told when the USB device vanishes (False) and when it is back (True).
     """
 
     def __init__(
@@ -72,53 +60,50 @@ class Dce:
         seed: int = 0,
     ) -> None:
         self.ctx = Context(profile, clock, seed)
-        self.out = self.ctx.out
         self.radio = Radio(self.ctx)
         self.stack = Stack(self.ctx, internet, self.radio)
-        self.input = DteInput(self.ctx, self)
         self.saved = SavedSettings(profile)
-        self.baudrate = profile.baudrate
-        self.power = Power.ON
-        self.busy = False
         self.forced_confirms: deque[int] = deque()
-        self._handlers = handlers
+        self.handlers = handlers
+        self.baudrate = profile.baudrate
+        self.autobaud = profile.autobaud
+        self.power = Power.ON
+        self.on_presence: Callable[[bool], None] = lambda _here: None
+        super().__init__(self, self.ctx.out)
+        self.ports: list[AtPort] = [self]
+        self.stack.on_transparent_client = self._transparent_client
         self._next_baudrate: int | None = None
-        self._calls: deque[Call] = deque()
-        self._after: list[Callable[[], None]] = []
-
-    # -- short cuts for the chapters --
 
     @property
-    def profile(self) -> Profile:
-        """The dialect in force."""
-        return self.ctx.profile
+    def echo(self) -> bool:
+        """ATE of the first port."""
+        return self.settings.echo
 
-    @property
-    def settings(self) -> Settings:
-        """What was set since boot."""
-        return self.ctx.settings
+    @echo.setter
+    def echo(self, on: bool) -> None:
+        self.settings.echo = on
 
-    # -- the line --
+    # -- ports --
 
-    def receive(self, data: bytes, at: float | None = None) -> None:
-        """Take bytes from the DTE; before the boot banner they are lost.
+    def add_port(self, wake: Callable[[], None]) -> AtPort:
+        """Give the module another AT port (protocol.md 15).
 
         Args:
-            data: the bytes.
-            at: when exactly the last of them came, when the driver is late; None is now.
+            wake: called when it has something to say.
         """
-        self.ctx.touch()
-        if at is not None:
-            self.ctx.now = at
-        if self.power is Power.ON:
-            self.input.receive(data)
+        out = Output(self.profile, self.ctx.rng, wake)
+        out.urc_codes = {_MODEM}
+        out.plugged = False
+        self.ctx.outputs.append(out)
+        port = AtPort(self, out)
+        self.ports.append(port)
+        return port
 
-    def take_output(self, limit: int | None = None) -> bytes:
-        """Hand over what is to be sent now; goes on with a direct push that was held."""
-        data = self.out.take(limit)
-        if data:
-            self.stack.flush_pushes()
-        return data
+    def _transparent_client(self, link: Link) -> None:
+        """A client of the transparent server is connected to the first port."""
+        self.when_idle(lambda: start_transparent(self, link) if link.is_open else None)
+
+    # -- time and speed --
 
     def output_sent(self) -> None:
         """Note that all output has left; a new line speed counts from here."""
@@ -126,8 +111,16 @@ class Dce:
             self.baudrate, self._next_baudrate = self._next_baudrate, None
 
     def change_baudrate(self, rate: int) -> None:
-        """Use another speed once what is queued has left at the old one."""
-        self._next_baudrate = rate
+        """Use another speed once what is queued has left at the old one; 0: the DTE's."""
+        self.autobaud = rate == 0
+        self._next_baudrate = rate or None
+
+    def follow_speed(self, rate: int, data: bytes) -> bool:
+        """Take over the DTE's speed, if autobauding hears an AT in these bytes (12.2)."""
+        if self.autobaud and data[:2].upper() == b"AT":
+            self.baudrate = rate
+            return True
+        return False
 
     def next_deadline(self) -> float | None:
         """Return when ``advance`` has something to do."""
@@ -143,137 +136,29 @@ class Dce:
             timer.action()
         self.ctx.now = arrived
 
-    # -- executing --
-
-    def execute(self, line: bytes) -> None:
-        """Run one command line (``dte_input.Interpreter``)."""
-        self.busy = True
-        self.input.command_started()
-        self.ctx.later(self._latency_s(line), lambda: self._run(line))
-
-    def _latency_s(self, line: bytes) -> float:
-        """How long the module takes to answer this command line."""
-        name = _NAME.match(line.upper())
-        extra = sum(
-            seconds
-            for seconds, slow in self.profile.slow_commands
-            if name is not None and name[1].decode() == slow.upper()
-        )
-        return self.profile.command_latency_s + extra
-
-    def finish(self, reply: Reply) -> None:
-        """End a command whose handler returned None."""
-        if self._say(reply):
-            self._continue()
-
-    def _run(self, line: bytes) -> None:
-        calls = self._parse(line)
-        if calls is None:
-            self._end(ERROR)
-            return
-        self._calls = deque(calls)
-        if not calls:
-            self.ctx.commands["AT"] += 1
-        self._continue()
-
-    def _parse(self, line: bytes) -> list[Call] | None:
-        if line[:2].upper() != b"AT":
-            self.ctx.complain(f"not a command line: {line[:40]!r}")
-            return None
-        if len(line) - 2 > self.profile.max_line:
-            self.ctx.complain(f"a command line of more than {self.profile.max_line} characters")
-            return None
-        calls = parse_line(line[2:].decode("latin-1"))
-        if calls is None:
-            self.ctx.unknown_command(line[:60].decode("latin-1"))
-        return calls
-
-    def _continue(self) -> None:
-        while self._calls:
-            call = self._calls.popleft()
-            self.ctx.commands[call.name] += 1
-            reply = self._handle(call)
-            if reply is None or not self._say(reply):
-                return
-        self._end(OK)
-
-    def _handle(self, call: Call) -> Reply | None:
-        handler = self._handlers.get(call.name)
-        if handler is None:
-            self.ctx.unknown_command(call.name)
-            return ERROR
-        return handler(self, call)
-
-    def _say(self, reply: Reply) -> bool:
-        """Say a reply; True when the rest of the line may run."""
-        self.out.info(*reply.info)
-        if reply.after is not None:
-            self._after.append(reply.after)
-        if reply.final != "OK":
-            self._end(reply)
-            return False
-        return True
-
-    def _end(self, reply: Reply) -> None:
-        after, self._after = self._after, []
-        self._calls.clear()
-        self.busy = False
-        self.out.final(reply.final)
-        for action in after:
-            action()
-        self.input.pump()
-
-    # -- data entry --
-
-    def enter_data(self, size: int | None, done: Done) -> None:
-        """Prompt for payload; ``done`` gets it and must lead to ``finish``."""
-        total = self.profile.prompt_latency_s
-        extra = 0.0 if total is None else total - self.profile.command_latency_s
-        self.ctx.later(extra, lambda: self._prompt(size, done))
-
-    def _prompt(self, size: int | None, done: Done) -> None:
-        self.out.prompt()
-        self.input.open_entry(size, done, self.settings.values["+CIPTIMEOUT"][2] / 1000)
-        self.input.pump()
-
-    def entered(self, done: Done, payload: bytes | None) -> None:
-        """Act on a complete data entry (``dte_input.Interpreter``)."""
-        self.ctx.later(self.profile.command_latency_s, lambda: done(payload))
-
-    def gave_up(self) -> None:
-        """End a data entry that timed out; the peer got nothing of it."""
-        self.finish(Reply(final=self.profile.entry_timeout_reply))
-
-    # -- errors --
-
-    def cme(self, code: int) -> Reply:
-        """Fail with a CME error in the form that CMEE asks for."""
-        mode = self.settings.one("+CMEE")
-        if mode == 0:
-            return ERROR
-        return Reply(final=f"+CME ERROR: {code if mode == 1 else CME_ERRORS[code]}")
-
-    def ip_error(self, text: str) -> Reply:
-        """Fail with a ``+IP ERROR`` line."""
-        return Reply((self.ctx.ip_error(text),), "ERROR")
-
     # -- power --
 
     def switch_off(self) -> None:
         """Be dead: no input, no output, everything forgotten that is not saved."""
         self.power = Power.OFF
-        self.out.clear()
+        self.ctx.powered = False
         self.ctx.timers.clear()
+        for port in self.ports:
+            port.reset()
         self.ctx.settings = Settings(self.profile)
         self.stack.reboot()
-        self.input.reset()
-        self._calls.clear()
-        self._after.clear()
-        self.busy = False
-        self.out.verbose, self.out.quiet = True, False
+        if self.profile.usb:
+            self.on_presence(False)
+
+    def power_on(self) -> None:
+        """Press the power key of a module that is off."""
+        if self.power is Power.OFF:
+            self.reboot()
 
     def reboot(self, *, banner: bool = True) -> None:
         """Lose everything, be silent for a while, then say the banner.
+
+        A USB device vanishes at once and is back ``usb_delay_s`` after the banner.
 
         Args:
             banner: False for a reboot whose URCs nobody hears.
@@ -282,13 +167,20 @@ class Dce:
         self.switch_off()
         self.power = Power.BOOTING
         self.baudrate, self._next_baudrate = self.saved.baudrate, None
-        self.ctx.timer(self.ctx.now + self.profile.boot_delay_s, lambda: self._booted(banner))
+        self.autobaud = self.saved.autobaud
+        delay = self.profile.boot_delay_s
+        self.ctx.timer(self.ctx.now + delay, lambda: self._booted(banner))
+        if self.profile.usb:
+            back = self.ctx.now + delay + self.profile.usb_delay_s
+            self.ctx.timer(back, lambda: self.on_presence(True))
 
     def _booted(self, banner: bool) -> None:
         self.power = Power.ON
+        self.ctx.powered = True
         self.radio.boot()
-        if banner:
-            self.out.put(Piece.RAW, self.profile.boot_noise)
+        if banner and not self.autobaud:  # which says nothing at a rate it does not know
+            for port in self.ctx.reporting():
+                port.put(Piece.RAW, self.profile.boot_noise)
             for delay, line in self.profile.banner:
                 text = line.format(sim=self.radio.sim)
-                self.ctx.later(delay, partial(self.out.urc, text))
+                self.ctx.later(delay, partial(self.ctx.urc, text))

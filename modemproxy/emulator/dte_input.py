@@ -5,7 +5,8 @@ One place sees every incoming byte. The rules (protocol.md 1):
 * a line ends with CR; a LF right after it is swallowed, never payload;
 * while a command executes nothing may come; what does is queued, dropped or refused, and
   recorded as a complaint either way;
-* in data entry bytes are payload, whatever they look like.
+* in data entry bytes are payload, whatever they look like;
+* in transparent mode they are data for the session, but for its escape sequence.
 
 A LF that arrives after the prompt could be payload. It is taken for the tail of the command
 only if this DTE ended its last command with CR LF too.
@@ -16,7 +17,7 @@ from typing import Final, Protocol
 
 from modemproxy.emulator.context import Context
 from modemproxy.emulator.entry import Done, Entry
-from modemproxy.emulator.output import Piece
+from modemproxy.emulator.output import Output, Piece
 
 _CR: Final = 13
 _LF: Final = 10
@@ -31,6 +32,10 @@ class Interpreter(Protocol):
 
     busy: bool
 
+    @property
+    def echo(self) -> bool:
+        """ATE of this port."""
+
     def execute(self, line: bytes) -> None:
         """Run one line, blanks and noise removed, never empty."""
 
@@ -41,17 +46,34 @@ class Interpreter(Protocol):
         """End a data entry that timed out."""
 
 
+class DataMode(Protocol):
+    """A transparent session of this port (``transparent.Transparent``)."""
+
+    online: bool
+
+    def feed(self, data: bytearray) -> int:
+        """Take data; return how much of it, 0 when it must wait."""
+
+    def dtr_fell(self, mode: int) -> None:
+        """Act as AT&D1 or AT&D2 asks."""
+
+    def forget(self) -> None:
+        """End without a word: the power went."""
+
+
 class DteInput:
     """The receiving half of the module's AT port.
 
     Attributes:
         entry: the data entry under way.
+        session: the transparent connection of this port, in data mode or escaped from.
         tap: called with every chunk; what it returns is received instead.
         received: bytes so far.
     """
 
-    def __init__(self, ctx: Context, interpreter: Interpreter) -> None:
+    def __init__(self, ctx: Context, interpreter: Interpreter, out: Output) -> None:
         self._ctx = ctx
+        self._out = out
         self._interpreter = interpreter
         self.tap: Callable[[bytes], bytes] | None = None
         self.received = 0
@@ -66,11 +88,18 @@ class DteInput:
         self._noted = False
         self._pumping = False
         self.entry: Entry | None = None
+        self.session: DataMode | None = None
 
     def receive(self, data: bytes) -> None:
         """Take bytes from the line."""
         self.received += len(data)
-        self._pending += self.tap(data) if self.tap is not None else data
+        # first the tap: it may restart the module, and then nothing is pending any more
+        passed = self.tap(data) if self.tap is not None else data
+        self.receive_past(passed)
+
+    def receive_past(self, data: bytes) -> None:
+        """Take bytes that ``tap`` has seen already."""
+        self._pending += data
         self.pump()
 
     def preset_line(self, data: bytes) -> None:
@@ -92,10 +121,14 @@ class DteInput:
 
     def open_entry(self, size: int | None, done: Done, timeout_s: float) -> None:
         """Take ``size`` bytes of payload (None: until Ctrl-Z) within a time."""
-        if not self._sends_lf:
-            self._after_cr = False
+        self.data_follows()
         timer = self._ctx.timer(self._ctx.now + timeout_s, self._entry_timed_out)
         self.entry = Entry(size, done, timer)
+
+    def data_follows(self) -> None:
+        """Say that a LF from here on is data, unless it belongs to the command's CR."""
+        if not self._sends_lf:
+            self._after_cr = False
 
     def _step(self) -> bool:
         """Consume something; False when it has to wait."""
@@ -105,6 +138,10 @@ class DteInput:
             return self._feed_entry(self.entry)
         if self._interpreter.busy:
             return self._too_early()
+        if self.session is not None and self.session.online:
+            used = self.session.feed(self._pending)
+            del self._pending[:used]
+            return used > 0
         return self._feed_line()
 
     def _swallow_lf(self) -> bool:
@@ -120,9 +157,8 @@ class DteInput:
 
     def _feed_entry(self, entry: Entry) -> bool:
         used = entry.feed(self._pending)
-        settings = self._ctx.settings
-        if settings.echo and settings.data_echo:
-            self._ctx.out.put(Piece.ECHO, bytes(self._pending[:used]))
+        if self._interpreter.echo and self._ctx.settings.data_echo:
+            self._out.put(Piece.ECHO, bytes(self._pending[:used]))
         del self._pending[:used]
         if entry.complete:
             entry.timer.cancel()
@@ -148,7 +184,7 @@ class DteInput:
         elif policy == "error" and (end := self._pending.find(b"\r")) >= 0:
             del self._pending[: end + 1]
             self._after_cr = True
-            self._ctx.out.final("ERROR")
+            self._out.final("ERROR")
             return True
         return False
 
@@ -160,8 +196,8 @@ class DteInput:
         if b"\n" in piece:
             self._ctx.complain("LF that is not after a CR")
             piece = piece.replace(b"\n", b"")
-        if self._ctx.settings.echo:
-            self._ctx.out.put(Piece.ECHO, piece)
+        if self._interpreter.echo:
+            self._out.put(Piece.ECHO, piece)
         self._keep(piece.removesuffix(b"\r"))
         if end >= 0:
             self._end_line()

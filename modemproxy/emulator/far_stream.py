@@ -140,7 +140,9 @@ class FarStream(trio.abc.HalfCloseableStream):
         self._arrival, self._space = trio.Event(), trio.Event()
 
     def from_module(self, data: bytes) -> None:
-        """Take bytes that the module's stack sends."""
+        """Take bytes that the module's stack sends; behind a RST nothing counts."""
+        if self.was_reset:
+            return
         if self._closed:
             self._ended = False
             self._end(reset=True)

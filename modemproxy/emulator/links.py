@@ -5,7 +5,7 @@ Bytes that came in wait in ``rx`` for a read (buffer mode, CIPRXGET=1) or are sa
 """
 
 from enum import Enum
-from typing import Final
+from typing import Final, Protocol
 
 from modemproxy.emulator.context import Context
 from modemproxy.emulator.rx import Unread
@@ -25,6 +25,21 @@ class State(Enum):
     CLOSED = "closed"
 
 
+class Outlet(Protocol):
+    """Where a link's data goes in transparent mode (``transparent.Transparent``)."""
+
+    online: bool
+
+    def pull(self) -> None:
+        """Take what is buffered, as far as the line keeps up."""
+
+    def ended(self, reason: int) -> None:
+        """Hear that the link ended by itself, behind all its data; as +IPCLOSE has it."""
+
+    def dropped(self) -> None:
+        """Hear that the link is no more."""
+
+
 class Link:
     """A used link number.
 
@@ -34,6 +49,7 @@ class Link:
         host, port: the far end; for UDP that of the last datagram.
         server: index of the server that accepted it, -1 for the module's own.
         result_pending: the ``+CIPSEND`` of the last send is still to come.
+        outlet: the transparent session, if there is one.
     """
 
     kind = ""
@@ -46,6 +62,7 @@ class Link:
         self.port = 0
         self.server = server
         self.result_pending = False
+        self.outlet: Outlet | None = None
         self.rx = rx
 
     @property
@@ -69,21 +86,41 @@ class Link:
         if self.ctx.chance(profile.data_urc_loss):
             return
         if settings.rx_ip:
-            self.ctx.out.urc(f"+CIPRXGETIP:{self.host}:{self.port}")
-        self.ctx.out.urc(f"+CIPRXGET: 1,{self.number}")
+            self.ctx.urc(f"+CIPRXGETIP:{self.host}:{self.port}")
+        self.ctx.urc(f"+CIPRXGET: 1,{self.number}")
 
     def received(self, *, was_empty: bool) -> None:
         """Act on new bytes in ``rx``: push them or hint at them."""
-        if self.ctx.settings.rxget == 0:
-            self.push()
-        elif self.rx.waiting():
+        if self.streaming:
+            self.flush()
+        elif self.outlet is None and self.rx.waiting():
             self.hint(was_empty=was_empty)
 
+    @property
+    def streaming(self) -> bool:
+        """Whether data goes out by itself: direct push, or transparent data mode."""
+        return self.ctx.settings.rxget == 0 if self.outlet is None else self.outlet.online
+
+    def flush(self) -> None:
+        """Say what is buffered, as far as the line keeps up."""
+        if self.outlet is None:
+            self.push()
+        else:
+            self.outlet.pull()
+
     def push(self) -> None:
-        """Say what is buffered as direct push, as far as the line keeps up."""
-        while self.rx.waiting() and len(self.ctx.out) < PUSH_BACKLOG:
-            data = self.read(MAX_REPORT)
-            self.ctx.out.push(self._push_header(len(data)), data)
+        """Say what is buffered as direct push (protocol.md 11)."""
+        while self.rx.waiting() and self._line_keeps_up():
+            self.report(self.read(MAX_REPORT))
+
+    def _line_keeps_up(self) -> bool:
+        return all(len(out) < PUSH_BACKLOG for out in self.ctx.reporting())
+
+    def report(self, data: bytes) -> None:
+        """Say one direct push report."""
+        header = self._push_header(len(data))
+        for out in self.ctx.reporting():
+            out.push(header, data)
 
     def _push_header(self, size: int) -> bytes:
         values = self.ctx.settings.values
@@ -94,7 +131,12 @@ class Link:
             header += f"+IPD{size}\r\n" if header else f"\r\n+IPD{size}\r\n"
         return header.encode()
 
+    def settle(self) -> None:
+        """Say what was held back behind data, if that is out now."""
+
     def drop(self) -> None:
         """Lose the link without a word: network gone, power gone."""
         self.state = State.CLOSED
         self.rx.clear()
+        if self.outlet is not None:
+            self.outlet.dropped()

@@ -14,11 +14,15 @@ import trio
 
 from modemproxy.emulator.chapters import HANDLERS
 from modemproxy.emulator.dce import Dce
+from modemproxy.emulator.faults_intercept import Interceptable
+from modemproxy.emulator.faults_wire import Wire
 from modemproxy.emulator.internet import Internet
 from modemproxy.emulator.output import Piece
 from modemproxy.emulator.pacing import PacedDirection, Sleeper, receive_paced
+from modemproxy.emulator.presence import Presence
 from modemproxy.emulator.presets import Presets
 from modemproxy.emulator.profile import DEFAULT, Profile
+from modemproxy.emulator.secondport import SecondPort
 
 #: What is left of bytes received at another speed: rubbish, and never a CR.
 _GARBLED: Final = bytes(0x80 | (value * 7 & 0x7F) for value in range(256))
@@ -35,6 +39,10 @@ class EmulatedModule:
     Attributes:
         dce: the core, for tests that look inside.
         preset: makes unusual initial states.
+        presence: whether the device is there; only a USB one (``usb``) ever goes.
+        wire: the line, for faults that stop it or cut what is said into slices.
+        handlers: the table of commands, for faults that answer instead.
+        after_step: called when input or timers were worked on, before anything is sent.
         bytes_in, bytes_out: from and to the DTE.
         dte_baudrate: the speed the DTE uses, None when it is always right; asked for every
             chunk. Bytes at another speed than the module's are garbled or ignored.
@@ -44,9 +52,15 @@ class EmulatedModule:
     def __init__(
         self, profile: Profile = DEFAULT, *, internet: Internet, seed: int = 0
     ) -> None:
-        self.dce = Dce(profile, internet, HANDLERS, clock=trio.current_time, seed=seed)
+        self.handlers = Interceptable(HANDLERS)
+        self.dce = Dce(profile, internet, self.handlers, clock=trio.current_time, seed=seed)
         self.dce.ctx.on_change = self._changed
         self.preset = Presets(self.dce)
+        self.presence = Presence()
+        self.dce.on_presence = self.presence.change
+        self._second: SecondPort | None = None
+        self.wire = Wire()
+        self.after_step: Callable[[], None] = lambda: None
         self.bytes_in = 0
         self.bytes_out = 0
         self.dte_baudrate: Callable[[], int | None] = lambda: None
@@ -56,6 +70,7 @@ class EmulatedModule:
         self._timers = trio.Event()
         self._sleeping: tuple[float, trio.CancelScope] | None = None
         self._one_client = trio.Lock()
+        self._one_clock = trio.Lock()
 
     # -- the record --
 
@@ -90,6 +105,14 @@ class EmulatedModule:
         """Restart on its own: links, network and settings are gone."""
         self.dce.reboot(banner=banner)
 
+    def power_on(self) -> None:
+        """Press the power key of a module that is off (AT+CPOF)."""
+        self.dce.power_on()
+
+    def set_dtr(self, on: bool) -> None:
+        """Change DTR; what a falling one does, AT&D says (transparent mode only)."""
+        self.dce.set_dtr(on)
+
     def lose_network(self, *, urc: bool = True) -> None:
         """Lose the PDP context; with ``urc`` it says so (+CIPEVENT)."""
         self.dce.ctx.touch()
@@ -104,13 +127,21 @@ class EmulatedModule:
         """Change options of the dialect from now on."""
         profile = replace(self.dce.profile, **changes)
         self.dce.ctx.profile = profile
-        self.dce.out.set_profile(profile)
+        for port in self.dce.ports:
+            port.out.set_profile(profile)
 
     def confirm_next(self, *counts: int) -> None:
         """Have the next sends confirmed with these ``cnf`` (-1: the link is dead)."""
         self.dce.forced_confirms.extend(counts)
 
     # -- the line --
+
+    @property
+    def second(self) -> SecondPort:
+        """The second AT port, made when it is first asked for."""
+        if self._second is None:
+            self._second = SecondPort(self)
+        return self._second
 
     async def serve(
         self,
@@ -119,10 +150,10 @@ class EmulatedModule:
         pace: bool = False,
         sleeper: Callable[[], Sleeper] = lambda: trio.sleep_until,
     ) -> None:
-        """Plug a DTE in until its stream ends or breaks; the stream is not closed.
+        """Plug a DTE in until its stream ends or breaks, or the USB device vanishes.
 
         Args:
-            stream: the line.
+            stream: the line; it is not closed.
             pace: 10 bits per byte at the module's speed, each direction for itself.
             sleeper: makes one sleeper per task, for a finer grain than trio's.
 
@@ -131,8 +162,10 @@ class EmulatedModule:
         async with self._one_client:
             self.dce.advance()
             self.dce.out.clear()
+            self.wire.forget()
             try:
-                await self._serve(stream, pace=pace, sleeper=sleeper)
+                with self.presence.while_here():
+                    await self._serve(stream, pace=pace, sleeper=sleeper)
             except* (trio.BrokenResourceError, trio.ClosedResourceError):
                 pass  # the client left: an end like any other
 
@@ -143,7 +176,7 @@ class EmulatedModule:
         inward = PacedDirection(rate, sleeper())
         outward = PacedDirection(rate, sleeper())
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._run_timers, sleeper())
+            nursery.start_soon(self.keep_time, sleeper())
             nursery.start_soon(self._send, stream, outward)
             await self._receive(stream, inward)
             nursery.cancel_scope.cancel()
@@ -153,12 +186,16 @@ class EmulatedModule:
             data, at = await receive_paced(stream, direction)
             if not data:
                 return
+            if self.wire.reading.held:
+                await self.wire.reading.wait_free()
+                at = None
             self.bytes_in += len(data)
             self.trace(">", data)
-            if self._same_speed():
+            if self._same_speed() or self._follow_speed(data):
                 self.dce.receive(data, at)
             elif self.profile.wrong_speed == "garble":
                 self.dce.receive(data.translate(_GARBLED), at)
+            self.after_step()
 
     async def _send(self, stream: trio.abc.Stream, direction: PacedDirection) -> None:
         out = self.dce.out
@@ -170,6 +207,7 @@ class EmulatedModule:
                 queued = False
                 await self._output.wait()
             data = self.dce.take_output(direction.chunk_bytes())
+            self.wire.took(len(data))
             since = None if queued else self._output_since
             await direction.wait_passed(len(data), queued=queued, since=since)
             queued = True
@@ -180,7 +218,21 @@ class EmulatedModule:
         sent = data if self._same_speed() else data.translate(_GARBLED)
         self.bytes_out += len(sent)
         self.trace("<", sent)
-        await stream.send_all(sent)
+        await self.wire.send(stream, sent)
+
+    async def keep_time(self, sleep_until: Sleeper = trio.sleep_until) -> None:
+        """Run the module's timers until cancelled, also while nobody is plugged in.
+
+        ``serve`` does it for as long as it runs; of several callers one works.
+
+        Args:
+            sleep_until: how to sleep.
+        """
+        async with self._one_clock:
+            try:
+                await self._run_timers(sleep_until)
+            finally:
+                self._sleeping = None
 
     async def _run_timers(self, sleep_until: Sleeper) -> None:
         while True:
@@ -194,10 +246,15 @@ class EmulatedModule:
                 await sleep_until(deadline)
             self._sleeping = None
             self.dce.advance()
+            self.after_step()
 
     def _same_speed(self) -> bool:
         speed = self.dte_baudrate()
         return speed is None or speed == self.dce.baudrate
+
+    def _follow_speed(self, data: bytes) -> bool:
+        speed = self.dte_baudrate()
+        return speed is not None and self.dce.follow_speed(speed, data)
 
     def _changed(self) -> None:
         """Wake whoever has something to do: output was queued, or a timer set."""

@@ -41,6 +41,9 @@ class Output:
         quiet: ATQ1: no final result codes.
         tap: called with every piece; what it returns is sent instead.
         wake: called when something was queued.
+        hears_urcs: False while transparent data flows.
+        plugged: False while nobody is there to hear (the first port says it anyway).
+        urc_codes: values of AT+CATR that mean this port.
     """
 
     def __init__(self, profile: Profile, rng: Random, wake: Callable[[], None]) -> None:
@@ -49,6 +52,9 @@ class Output:
         self.quiet = False
         self.tap: Tap | None = None
         self.wake = wake
+        self.hears_urcs = True
+        self.plugged = True
+        self.urc_codes: set[int] = set()
         self._rng = rng
         self._buffer = bytearray()
         self._extra = cycle(profile.urc_everywhere)
@@ -68,6 +74,11 @@ class Output:
         if data:
             self._buffer += data
             self.wake()
+
+    def put_past(self, data: bytes) -> None:
+        """Queue bytes that ``tap`` has seen already."""
+        self._buffer += data
+        self.wake()
 
     def take(self, limit: int | None = None) -> bytes:
         """Hand over what is queued, at most ``limit`` bytes of it."""
@@ -104,7 +115,7 @@ class Output:
         if self.quiet:
             return
         self._boundary("line")
-        numeric = _NUMERIC.get(word)
+        numeric = _NUMERIC.get("CONNECT" if word.startswith("CONNECT ") else word)
         if self.verbose or numeric is None:
             self.put(Piece.LINE, f"\r\n{word}\r\n".encode("latin-1"))
         else:

@@ -5,6 +5,7 @@ Call these before ``serve``. See protocol.md section 19, item 1.
 
 from modemproxy.emulator.dce import Dce
 from modemproxy.emulator.internet import Address, Remote
+from modemproxy.emulator.transparent import start_transparent
 
 
 class _Ghost:
@@ -50,6 +51,14 @@ class Presets:
                 link.preload(b"left over")
                 link.on_closed = lambda _link: None
                 link.ended(reset=False)
+
+    def transparent(self) -> None:
+        """Have transparent mode left on, in the middle of a connection (CIPMODE=1)."""
+        self._dce.settings.values["+CIPMODE"] = [1]
+        self.ghost_links(1)
+        link = self._dce.stack.open_link(0)
+        assert link is not None, "made above"
+        start_transparent(self._dce, link)
 
     def server(self, port: int, index: int = 0) -> None:
         """Have a server running, the network open."""

@@ -44,6 +44,12 @@ class Profile:
     max_line: int = 3071  # characters after AT; more is ERROR
     entry_timeout_reply: str = "ERROR"  # said when data entry gives up
     wrong_speed: Literal["garble", "ignore"] = "garble"  # bytes at another speed than ours
+    catr: int = 0  # AT+CATR at boot: 0 URCs on all ports, 1 UART, 2 second port, 3 first USB
+    usb: bool = False  # a USB device: its node vanishes with the power and comes back
+    usb_delay_s: float = 9.0  # from the end of boot_delay_s until the node is back
+    autobaud: bool = False  # AT+IPR=0 at boot: takes the DTE's speed from its first AT
+    csclk: int = 0  # AT+CSCLK at boot; 2: the first bytes after some silence only wake it up
+    sleep_idle_s: float = 5.0  # that silence
     urc_everywhere: tuple[str, ...] = ()  # lines put at line boundaries, in turn
     urc_everywhere_p: float = 1.0  # how likely at each boundary
     urc_places: tuple[str, ...] = ("line", "prompt", "entry", "payload")  # before which
@@ -62,6 +68,10 @@ class Profile:
     pin_attempts: int = 3  # wrong ones before the SIM asks for its PUK
     pin_delay_s: float = 0.0  # before a PIN is answered
     registration_delay_s: float = 0.0  # from READY to registered, stat 2 meanwhile
+    reregistration_delay_s: float | None = None  # the same after CFUN=1 or CGATT=1 (None: same)
+    cfun_off_urcs: tuple[str, ...] = ()  # said when CFUN leaves 1: +SIMCARD: NOT AVAILABLE
+    cfun_on_banner: Banner = ()  # said when CFUN is 1 again: 0:+CPIN: READY;1:PB DONE
+    cgev: bool = False  # +CGEV lines for attach and detach, also without AT+CGEREP
     creg: int = 1  # circuit-switched stat once registered; may differ from the others
     cgreg: int = 1  # packet stat
     cereg: int = 1  # LTE stat
@@ -69,6 +79,8 @@ class Profile:
     csq_ber: int = 0  # second field of CSQ
     operator: str = "Emulated"  # COPS?
     address: str = "10.84.17.161"  # CGPADDR and IPADDR
+    address6: str = "2001:db8:64d8::1"  # IPADDR with CSOCKSETPN=1,6
+    ping_answered: bool = True  # False: every CPING times out
     cgpaddr_quoted: bool = False  # "10.84.17.161" in quotes
     apn: str = "internet"  # CGDCONT 1 from the factory
     manufacturer: str = "INCORPORATED"  # CGMI
@@ -123,8 +135,15 @@ class Profile:
     busy_link: int | None = None  # every send on this link is answered busy
     wan_rate_bytes_s: float = 0.0  # each direction, all links together (0: no limit)
     wan_latency_s: float = 0.0  # one way
+    unacked_close_s: float = 0.0  # nothing acknowledged that long: +IPCLOSE: l,2 (0: never)
     udp_lost_above_bytes: int = 1500  # longer datagrams vanish in the network
     udp_buffer_bytes: int = 16384  # per link; what comes when it is full is dropped
+
+    # -- transparent mode --
+    connect_text: str = "CONNECT {rate}"  # also seen: CONNECT
+    transparent_ipclose: bool = False  # +IPCLOSE: 0,1 after CLOSED
+    transparent_recv_from: bool = False  # RECV FROM: lines in the data, but for CIPSRIP=0
+    transparent_bad_link: Literal["tagged", "text"] = "tagged"  # CIPOPEN of a link but 0
 
     # -- commands that not every firmware has --
     cipack: bool = True  # False: +IP ERROR: Operation not supported

@@ -1,148 +1,55 @@
 """The emulated module on a tty of this machine.
 
-The slave end is opened here too, and kept: else the master reports a hang-up between two
-users, and a fresh pty would be a cooked terminal that echoes the boot banner. It is raw from
-the start. Closing the port is what pulling the cable is: the user sees EOF or EIO.
-
 A pty accepts every speed and knows none. The speed the user has set is read from the kept
 descriptor; the module garbles what comes or goes at another than its own.
 """
 
-import errno
-import os
-import tty
-from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Final
+from typing import Protocol
 
 import trio
 
 from modemproxy.emulator.finetimer import FineTimer
 from modemproxy.emulator.module import EmulatedModule
 from modemproxy.emulator.pacing import Sleeper
-from modemproxy.emulator.ttyuser import UserWatch, end_exclusive, preset_speed, tty_speed
+from modemproxy.emulator.ptystream import PtyStream
+from modemproxy.emulator.ttyuser import UserWatch
 
-_CHUNK: Final = 65536
+__all__ = ["PtyPort", "PtyStream", "Served", "serve_pty", "serve_second_pty"]
 
 
-class PtyStream(trio.abc.Stream):
-    """The module's end of a pty as a trio stream.
+class Served(Protocol):
+    """An AT port of a module: ``EmulatedModule`` itself, or its ``second``."""
 
-    Args:
-        link: a symlink to keep pointing at the tty; None for no such link.
-        speed: what the tty is set to until a user sets something.
-
-    Attributes:
-        path: the tty, ``/dev/pts/N``.
-        waited: whether the last ``receive_some`` found nothing at first.
-    """
-
-    def __init__(self, link: Path | None = None, *, speed: int = 115200) -> None:
-        self._master, self._slave = os.openpty()
-        tty.setraw(self._slave)
-        preset_speed(self._slave, speed)
-        os.set_blocking(self._master, False)
-        self._link = link
-        self.waited = False
-        self.path = os.ttyname(self._slave)
-        if link is not None:
-            _point(link, self.path)
+    dte_baudrate: Callable[[], int | None]
 
     @property
-    def speed(self) -> int:
-        """The speed that the user of the tty has set."""
-        return tty_speed(self._slave)
+    def baudrate(self) -> int:
+        """The speed a fresh tty of it is set to."""
 
-    @property
-    def slave_fd(self) -> int:
-        """The kept descriptor of the tty end."""
-        return self._slave
+    async def serve(
+        self, stream: trio.abc.Stream, *, pace: bool, sleeper: Callable[[], Sleeper]
+    ) -> None:
+        """Plug a DTE in until its stream ends."""
 
-    def end_exclusive(self) -> None:
-        """Let the next user in after one that was killed; nothing when unplugged."""
-        if self._slave >= 0:
-            end_exclusive(self._slave)
-
-    async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        """Take bytes from the user; blocks while there is none, user or not."""
-        await trio.lowlevel.checkpoint_if_cancelled()
-        self.waited = False
-        while True:
-            try:
-                data = os.read(self._fd(), max_bytes or _CHUNK)
-            except BlockingIOError:
-                self.waited = True
-                await trio.lowlevel.wait_readable(self._fd())
-            else:
-                await trio.lowlevel.cancel_shielded_checkpoint()
-                return data
-
-    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Give bytes to the user; blocks while the kernel's buffer is full."""
-        rest = memoryview(data)
-        await trio.lowlevel.checkpoint_if_cancelled()
-        while rest:
-            try:
-                rest = rest[os.write(self._fd(), rest) :]
-            except BlockingIOError:
-                await trio.lowlevel.wait_writable(self._fd())
-        await trio.lowlevel.cancel_shielded_checkpoint()
-
-    async def wait_send_all_might_not_block(self) -> None:
-        """Wait until the kernel's buffer has room."""
-        await trio.lowlevel.wait_writable(self._fd())
-
-    def _fd(self) -> int:
-        if self._master < 0:
-            raise trio.ClosedResourceError("the cable was pulled")
-        return self._master
-
-    def close(self) -> None:
-        """Pull the cable, remove the symlink; harmless when done already."""
-        if self._master < 0:
-            return
-        if self._link is not None:
-            _unpoint(self._link, self.path)
-        trio.lowlevel.notify_closing(self._master)
-        for fd in (self._master, self._slave):
-            os.close(fd)
-        self._master = self._slave = -1
-
-    async def aclose(self) -> None:
-        """Pull the cable."""
-        self.close()
-        await trio.lowlevel.checkpoint()
-
-
-def _point(link: Path, target: str) -> None:
-    """Make or move a symlink, atomically; refuse to replace anything else."""
-    if link.exists() and not link.is_symlink():
-        raise FileExistsError(errno.EEXIST, "exists and is no symlink", str(link))
-    fresh = link.with_name(f".{link.name}.{os.getpid()}")
-    fresh.symlink_to(target)
-    fresh.replace(link)
-
-
-def _unpoint(link: Path, target: str) -> None:
-    # somebody may have taken the link over meanwhile: then it is theirs
-    if link.is_symlink() and os.readlink(link) == target:
-        with suppress(FileNotFoundError):
-            link.unlink()
+    def set_dtr(self, on: bool) -> None:
+        """Hear that DTR changed."""
 
 
 class PtyPort:
     """A module's tty that can be unplugged and plugged in again.
 
     Args:
-        module: whose it is.
+        module: the port of the module that it is.
         nursery: where it is served.
         link: the symlink, re-pointed at every new tty.
         pace: run the line at the module's speed.
     """
 
     def __init__(
-        self, module: EmulatedModule, nursery: trio.Nursery, link: Path | None, *, pace: bool
+        self, module: Served, nursery: trio.Nursery, link: Path | None, *, pace: bool
     ) -> None:
         self._module = module
         self._nursery = nursery
@@ -150,6 +57,7 @@ class PtyPort:
         self._pace = pace
         self._stream: PtyStream | None = None
         self._scope = trio.CancelScope()
+        self._last_path = ""
 
     @property
     def path(self) -> str:
@@ -181,10 +89,23 @@ class PtyPort:
 
     def plug_in(self) -> None:
         """Make a new tty and serve it; the module goes on as it was."""
+        if self._stream is None:
+            self._serve_on(PtyStream(self._link, speed=self._module.baudrate))
+
+    def plug_in_elsewhere(self) -> None:
+        """Plug it in under another number than the last, behind the same symlink."""
         if self._stream is not None:
             return
         stream = PtyStream(self._link, speed=self._module.baudrate)
+        if stream.path == self._last_path:
+            # the kernel gives the lowest free number: this one must not be free
+            stream, taken = PtyStream(self._link, speed=self._module.baudrate), stream
+            taken.close()
+        self._serve_on(stream)
+
+    def _serve_on(self, stream: PtyStream) -> None:
         self._stream = stream
+        self._last_path = stream.path
         self._scope = trio.CancelScope()
         self._module.dte_baudrate = lambda: stream.speed
         # watched from the start: the first user may be here before the task is
@@ -211,14 +132,16 @@ class PtyPort:
                 return timer
 
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(_let_next_in, watch, stream)
+                nursery.start_soon(self._let_next_in, watch, stream)
                 await self._module.serve(stream, pace=self._pace, sleeper=sleeper)
 
-
-async def _let_next_in(watch: UserWatch, stream: PtyStream) -> None:
-    while True:
-        await watch.wait_all_left()
-        stream.end_exclusive()
+    async def _let_next_in(self, watch: UserWatch, stream: PtyStream) -> None:
+        while True:
+            await watch.wait_all_left()
+            stream.end_exclusive()
+            # a pty has no DTR; on a tty the kernel drops it with the last user
+            self._module.set_dtr(False)
+            self._module.set_dtr(True)
 
 
 @asynccontextmanager
@@ -246,10 +169,51 @@ async def serve_pty(
     if baudrate is not None:
         module.preset.baudrate(baudrate)
     async with trio.open_nursery() as nursery:
-        port = PtyPort(module, nursery, link, pace=pace)
-        port.plug_in()
-        try:
+        async with _plugged_in(module, PtyPort(module, nursery, link, pace=pace)) as port:
             yield port
-        finally:
-            port.unplug()
+        nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def serve_second_pty(
+    module: EmulatedModule, *, link: Path | None = None
+) -> AsyncIterator[PtyPort]:
+    """Put the second AT port of a module on a pty for as long as the block runs.
+
+    Args:
+        module: not owned; its first port may be served elsewhere, or not at all.
+        link: as for ``serve_pty``.
+
+    Yields:
+        The port.
+
+    Raises:
+        OSError: the symlink cannot be made.
+    """
+    async with trio.open_nursery() as nursery:
+        second = PtyPort(module.second, nursery, link, pace=False)
+        async with _plugged_in(module, second) as port:
+            yield port
+        nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def _plugged_in(module: EmulatedModule, port: PtyPort) -> AsyncIterator[PtyPort]:
+    """Have a port there whenever the device is, and the module's time go on without it."""
+    port.plug_in()
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(module.presence.move, port)
+            nursery.start_soon(_keep_time, module)
+            yield port
             nursery.cancel_scope.cancel()
+    finally:
+        port.unplug()
+
+
+async def _keep_time(module: EmulatedModule) -> None:
+    timer = FineTimer()
+    try:
+        await module.keep_time(timer)
+    finally:
+        timer.close()

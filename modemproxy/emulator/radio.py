@@ -5,6 +5,7 @@ disagree with themselves. Until registered the three say 2 (searching), with a S
 not open 0.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 from modemproxy.emulator.context import Context
@@ -28,7 +29,8 @@ class Radio:
         self.pin = ctx.profile.pin
         self.fun = FULL
         self.registered = False
-        self.denied = False
+        self.detached = False
+        self.on_coverage: Callable[[bool], None] = lambda _there: None
         self._search()
 
     def boot(self) -> None:
@@ -37,7 +39,8 @@ class Radio:
         if profile.sim != "SIM PIN" or self.pin_left > 0:
             self.sim = profile.sim
         self.fun = FULL
-        self.registered = False
+        self.registered = self.detached = False
+        self.on_coverage(True)
         self._search()
 
     @property
@@ -54,7 +57,7 @@ class Radio:
 
     def stat(self, name: str) -> int:
         """Return the registration stat as ``+CREG``, ``+CGREG`` or ``+CEREG`` has it."""
-        if not self.ready or self.fun != FULL:
+        if not self.ready or self.fun != FULL or self.detached:
             return 0
         return int(getattr(self._ctx.profile, _FIELDS[name])) if self.registered else 2
 
@@ -68,8 +71,16 @@ class Radio:
     def set_fun(self, level: int) -> None:
         """Take a CFUN level; leaving 1 loses the registration."""
         self.fun = level
-        self.registered = False
-        self._search()
+        self._lose()
+        self._search(self._again_s())
+
+    def set_attached(self, on: bool) -> None:
+        """CGATT: leave packet service, and with it LTE, or come back."""
+        if on == (not self.detached):
+            return
+        self.detached = not on
+        self._lose()
+        self._search(self._again_s())
 
     def enter_pin(self, pin: str) -> bool:
         """Try a PIN; a third wrong one asks for the PUK."""
@@ -93,29 +104,50 @@ class Radio:
         return False
 
     def lose_registration(self, after_s: float) -> None:
-        """Search again, and be back after some time."""
-        self.registered = False
-        self._announce()
+        """Lose coverage and be back after some time; what was sent meanwhile arrives then."""
+        self._lose()
+        self.on_coverage(False)
         self._search(after_s)
+
+    def _again_s(self) -> float | None:
+        return self._ctx.profile.reregistration_delay_s
+
+    def _lose(self) -> None:
+        was, self.registered = self.registered, False
+        if was:
+            self._announce()
+            self._say_cgev("NW DETACH")
+
+    def change_sim(self, state: str) -> None:
+        """Have the SIM taken out, put in, or locked while the module runs."""
+        self.sim = state
+        self._lose()
+        self._search()
 
     def _unlock(self) -> None:
         self.sim = "READY"
-        self._ctx.out.urc("+CPIN: READY")
+        self._ctx.urc("+CPIN: READY")
         self._search()
 
     def _search(self, delay_s: float | None = None) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        if self.ready and self.fun == FULL:
+        if self.ready and self.fun == FULL and not self.detached:
             delay = self._ctx.profile.registration_delay_s if delay_s is None else delay_s
             self._timer = self._ctx.later(delay, self._found)
 
     def _found(self) -> None:
         self.registered = True
+        self.on_coverage(True)
         self._announce()
+        self._say_cgev("EPS PDN ACT 1")
 
     def _announce(self) -> None:
         # the unsolicited form has one field less than the answer to the query
         for name in _FIELDS:
             if self._ctx.settings.one(name):
-                self._ctx.out.urc(f"{name}: {self.report(name)}")
+                self._ctx.urc(f"{name}: {self.report(name)}")
+
+    def _say_cgev(self, event: str) -> None:
+        if self._ctx.profile.cgev or self._ctx.settings.one("+CGEREP"):
+            self._ctx.urc(f"+CGEV: {event}")

@@ -8,6 +8,8 @@ UDP: concatenated ("by buf") or kept apart ("by package"), CIPCCFG's last field.
 from collections import deque
 from typing import Protocol
 
+from modemproxy.emulator.internet import Address
+
 
 class Unread(Protocol):
     """What reads and pushes need to know of a buffer."""
@@ -71,7 +73,7 @@ class StreamBuffer:
 
 
 class DatagramBuffer:
-    """Received datagrams of a UDP link.
+    """Received datagrams of a UDP link, each with its sender.
 
     Args:
         by_package: keep boundaries: one ``take`` is one datagram, its surplus is lost.
@@ -81,34 +83,39 @@ class DatagramBuffer:
     def __init__(self, *, by_package: bool, capacity: int) -> None:
         self._by_package = by_package
         self._capacity = capacity
-        self._parts: deque[bytes] = deque()
+        self._parts: deque[tuple[Address, bytes]] = deque()
         self._size = 0
 
     def waiting(self) -> int:
         """Return how many bytes are stored."""
         return self._size
 
-    def add(self, data: bytes) -> bool:
+    def add(self, data: bytes, source: Address) -> bool:
         """Store one datagram; False when there is no room and it is lost."""
         if self._size + len(data) > self._capacity:
             return False
         self._size += len(data)
-        if self._by_package or not self._parts:
-            self._parts.append(data)
-        else:
-            self._parts[0] += data
+        self._parts.append((source, data))
         return True
 
     def take(self, limit: int) -> bytes:
         """Remove and return at most ``limit`` bytes, in package mode of one datagram."""
-        if not self._parts:
-            return b""
-        head = self._parts.popleft()
-        data, left = head[:limit], head[limit:]
-        if left and not self._by_package:
-            self._parts.appendleft(left)
-        self._size -= len(data) if not self._by_package else len(head)
-        return data
+        if self._by_package and self._parts:
+            _, data = self._parts.popleft()
+            self._size -= len(data)
+            return data[:limit]
+        taken = bytearray()
+        while self._parts and len(taken) < limit:
+            taken += self.take_one(limit - len(taken))[1]
+        return bytes(taken)
+
+    def take_one(self, limit: int) -> tuple[Address, bytes]:
+        """Remove and return the first ``limit`` bytes of the first datagram, and its sender."""
+        source, data = self._parts.popleft()
+        if data[limit:]:
+            self._parts.appendleft((source, data[limit:]))
+        self._size -= len(data[:limit])
+        return source, data[:limit]
 
     def clear(self) -> None:
         """Throw everything away."""

@@ -23,6 +23,7 @@ class Stored:
     echo: bool
     verbose: bool
     quiet: bool
+    dtr_mode: int = 0
 
 
 class SavedSettings:
@@ -30,11 +31,13 @@ class SavedSettings:
 
     Attributes:
         baudrate: IPREX.
+        autobaud: IPREX is 0.
         contexts: CGDCONT, by cid.
         stored: AT&W; None before the first.
     """
 
     def __init__(self, profile: Profile) -> None:
         self.baudrate = profile.baudrate
+        self.autobaud = profile.autobaud
         self.contexts = {1: PdpContext("IP", profile.apn)}
         self.stored: Stored | None = None

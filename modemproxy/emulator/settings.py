@@ -71,7 +71,7 @@ class Settings:
 
     Attributes:
         values: the numbers of every command in ``SPECS``.
-        echo: ATE.
+        echo: ATE of the first port.
         rxget: CIPRXGET mode 0 or 1.
         rx_ip: CIPRXGET=5 was given: reports carry the sender.
         data_echo: CIPCFG "DATAECHO".
@@ -82,6 +82,8 @@ class Settings:
     def __init__(self, profile: Profile) -> None:
         self.values = {name: list(spec.default) for name, spec in SPECS.items()}
         self.values["+CMEE"] = [profile.cmee]
+        self.values["+CATR"] = [profile.catr]
+        self.values["+CSCLK"] = [profile.csclk]
         self.values["+CIPCCFG"][3] = profile.err_mode
         self.echo = profile.boot_echo
         self.rxget = 0

@@ -19,6 +19,9 @@ from modemproxy.emulator.wan import Wan
 LINKS: Final = 10
 SERVERS: Final = 4
 
+_COVERAGE: Final = "coverage"
+_IPV6: Final = 6
+
 
 @dataclass(frozen=True, slots=True)
 class Server:
@@ -52,8 +55,21 @@ class Stack:
         self.servers: dict[int, Server] = {}
         self.latched = (0, 1, 0)
         self.opens = 0
+        self.on_transparent_client: Callable[[Link], None] = lambda _link: None
+        radio.on_coverage = self._coverage
 
     # -- network --
+
+    @property
+    def transparent(self) -> bool:
+        """Whether CIPMODE was 1 at NETOPEN."""
+        return self.latched[0] == 1
+
+    @property
+    def address(self) -> str:
+        """The module's own address, of the family that CSOCKSETPN chose."""
+        profile = self.ctx.profile
+        return profile.address6 if self.latched[1] == _IPV6 else profile.address
 
     def net_up(self) -> None:
         """Open the network; latch what is latched there."""
@@ -74,10 +90,17 @@ class Stack:
     def lose(self, *, urc: bool) -> None:
         """The network takes the context away (protocol.md 6, CIPEVENT)."""
         self.drop_all()
-        self.net = False
-        self.net_reported = bool(self.ctx.profile.netopen_after_loss)
+        if self.net:
+            self.net = False
+            self.net_reported = bool(self.ctx.profile.netopen_after_loss)
         if urc:
-            self.ctx.out.urc("+CIPEVENT: NETWORK CLOSED UNEXPECTEDLY")
+            self.ctx.urc("+CIPEVENT: NETWORK CLOSED UNEXPECTEDLY")
+
+    def _coverage(self, there: bool) -> None:
+        if there:
+            self.wan.release(_COVERAGE)
+        else:
+            self.wan.hold(_COVERAGE)
 
     @property
     def net_state(self) -> int:
@@ -125,7 +148,7 @@ class Stack:
     def new_tcp(self, number: int, *, server: int = -1) -> TcpLink:
         """Take a number for a TCP link."""
         link = TcpLink(self.ctx, self.wan, number, server=server)
-        link.on_closed = self._closed_by_far
+        link.on_closed = self._ended
         self._leave_stale(link)
         self.links[number] = link
         return link
@@ -133,7 +156,8 @@ class Stack:
     def connect(self, link: TcpLink, host: str, port: int) -> None:
         """Start an open; ``link.on_result`` hears how it went."""
         link.host, link.port = host, port
-        attempt = self.internet.connect(host, port, link)
+        # where nothing passes no SYN gets out: only CIPTIMEOUT ends that
+        attempt = None if self.wan.held else self.internet.connect(host, port, link)
         link.watch(attempt, self.ctx.settings.values["+CIPTIMEOUT"][1] / 1000)
 
     def open_udp(self, number: int, port: int) -> bool:
@@ -155,20 +179,21 @@ class Stack:
             link.drop()
 
     def flush_pushes(self) -> None:
-        """Go on with direct push when the line has caught up."""
-        if self.ctx.settings.rxget == 0:
-            for link in self.links:
-                if link is not None and link.rx.waiting():
-                    link.push()
+        """Go on with direct push or transparent data when the line has caught up."""
+        for link in self.links:
+            if link is not None and link.rx.waiting() and link.streaming:
+                link.flush()
+            elif link is not None:
+                link.settle()
 
     def _leave_stale(self, link: TcpLink) -> None:
         old = self.links[link.number]
         if old is not None and self.ctx.profile.stale_data_after_reuse:
             link.preload(old.rx.take(link.ctx.profile.receive_buffer_bytes))
 
-    def _closed_by_far(self, link: TcpLink) -> None:
+    def _ended(self, link: TcpLink) -> None:
         if not self.ctx.chance(self.ctx.profile.close_urc_loss):
-            self.ctx.out.urc(f"+IPCLOSE: {link.number},1")
+            self.ctx.urc(f"+IPCLOSE: {link.number},{link.end_reason}")
 
     # -- servers --
 
@@ -191,12 +216,18 @@ class Stack:
     def _accept_for(self, index: int) -> Callable[[Remote, Address], Sink | None]:
         def accept(remote: Remote, address: Address) -> Sink | None:
             self.ctx.touch()
-            number = next((n for n in range(LINKS) if self.is_free(n)), None)
+            if self.wan.held:
+                return None
+            # transparent mode has room for one connection, link 0 (protocol.md 10)
+            numbers = range(1) if self.transparent else range(LINKS)
+            number = next((n for n in numbers if self.is_free(n)), None)
             if number is None:
                 return None
             link = self.new_tcp(number, server=index)
             link.adopt(remote, *address)
-            self.ctx.out.urc(f"+CLIENT: {number},{index},{address[0]}:{address[1]}")
+            self.ctx.urc(f"+CLIENT: {number},{index},{address[0]}:{address[1]}")
+            if self.transparent:
+                self.on_transparent_client(link)
             return link
 
         return accept

@@ -18,6 +18,10 @@ from modemproxy.emulator.wan import Wan
 _ERR = {Trouble.UNREACHABLE: 1, Trouble.NO_NAME: 11}
 _TIMEOUT = 10
 
+#: Reasons of +IPCLOSE (protocol.md 6).
+REMOTE_CLOSED = 1
+_SEND_TIMEOUT = 2
+
 
 class TcpLink(Link):
     """One TCP connection; the ``internet.Sink`` of its far end.
@@ -31,7 +35,8 @@ class TcpLink(Link):
     Attributes:
         sent_total, acked_total, received_total: what CIPACK says.
         on_result: told the ``<err>`` of the open, once.
-        on_closed: told when the far side ended the open link.
+        on_closed: told when the open link ended by itself.
+        end_reason: why it did, as ``+IPCLOSE`` says it.
         on_progress: told when ``acked_total`` grew, or the link closed.
     """
 
@@ -49,6 +54,9 @@ class TcpLink(Link):
         self._on_radio = 0
         self._ended_early: bool | None = None
         self._refilling = False
+        self._end_unsaid = False
+        self.end_reason = REMOTE_CLOSED
+        self._watching_acks = False
         self.sent_total = self.acked_total = self.received_total = 0
         self.on_result: Callable[[int], None] = lambda _err: None
         self.on_closed: Callable[[TcpLink], None] = lambda _link: None
@@ -56,7 +64,7 @@ class TcpLink(Link):
 
     # -- opening --
 
-    def watch(self, attempt: Attempt, timeout_s: float) -> None:
+    def watch(self, attempt: Attempt | None, timeout_s: float) -> None:
         """Bound an open under way (CIPTIMEOUT's second field, seconds)."""
         self._attempt = attempt
         if self.state is State.OPENING:
@@ -130,6 +138,29 @@ class TcpLink(Link):
         if remote is not None and data:
             self.sent_total += len(data)
             self._wan.up(len(data), lambda: remote.write(data))
+            self._watch_acks()
+
+    def _watch_acks(self) -> None:
+        """Give the link up when nothing is acknowledged for long (``+IPCLOSE: l,2``)."""
+        limit, before = self.ctx.profile.unacked_close_s, self.acked_total
+        if not limit or self._watching_acks or before == self.sent_total:
+            return
+        self._watching_acks = True
+
+        def look() -> None:
+            self._watching_acks = False
+            if self.is_open and self.acked_total == before:
+                self.lost(_SEND_TIMEOUT)
+            elif self.is_open:
+                self._watch_acks()
+
+        self.ctx.timer(self.ctx.now + limit, look)
+
+    def lost(self, reason: int) -> None:
+        """End by the module's own decision; what is unread can be read as after any end."""
+        if self.is_open:
+            self._abort_remote()
+            self._end(reason)
 
     def acked(self, count: int) -> None:
         """Hear that the far socket took bytes; the news crosses the radio too."""
@@ -170,8 +201,7 @@ class TcpLink(Link):
         data = super().read(limit)
         if self._stream.needs_refill() and not self._refilling:
             self._refilling = True
-            pushing = self.ctx.settings.rxget == 0
-            delay = 0.0 if pushing else self.ctx.profile.second_stage_delay_s
+            delay = 0.0 if self.streaming else self.ctx.profile.second_stage_delay_s
             self.ctx.later(delay, self._refill)
         if data and self._remote is not None:
             self._remote.resume()
@@ -180,7 +210,7 @@ class TcpLink(Link):
     def _refill(self) -> None:
         self._refilling = False
         self._stream.refill()
-        if self.ctx.profile.second_stage_urc and self.ctx.settings.rxget:
+        if self.ctx.profile.second_stage_urc and self.outlet is None and not self.streaming:
             self.hint(was_empty=True)
 
     # -- closing --
@@ -196,14 +226,34 @@ class TcpLink(Link):
             return
         if self.state is State.CLOSED:
             return
-        self.state = State.CLOSED
-        profile = self.ctx.profile
-        if not profile.keep_data_after_close or (reset and profile.reset_discards_data):
+        if reset and self.ctx.profile.reset_discards_data:
             self.rx.clear()
         if self._remote is not None:
             self._remote.finish()
-        self.on_closed(self)
+        self._end(REMOTE_CLOSED)
+
+    def _end(self, reason: int) -> None:
+        self.state = State.CLOSED
+        if not self.ctx.profile.keep_data_after_close:
+            self.rx.clear()
+        self.end_reason, self._end_unsaid = reason, True
+        self.settle()
         self._count_acked(0)
+
+    def flush(self) -> None:
+        """Say what is buffered, and behind the last of it that the far side has closed."""
+        super().flush()
+        self.settle()
+
+    def settle(self) -> None:
+        """Say that the far side has closed, once the data before that is said."""
+        if not self._end_unsaid or (self.streaming and self.rx.waiting()):
+            return
+        self._end_unsaid = False
+        if self.outlet is None:
+            self.on_closed(self)
+        else:
+            self.outlet.ended(self.end_reason)
 
     def close(self) -> None:
         """Close from our side: FIN behind everything sent; unread data is gone."""

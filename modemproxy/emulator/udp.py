@@ -6,7 +6,7 @@ is read is not said; boundaries are kept only with CIPCCFG's udpRecvmode 1.
 
 from modemproxy.emulator.context import Context
 from modemproxy.emulator.internet import Address, Datagrams
-from modemproxy.emulator.links import Link, State
+from modemproxy.emulator.links import MAX_REPORT, Link, State
 from modemproxy.emulator.rx import DatagramBuffer
 from modemproxy.emulator.wan import Wan
 
@@ -39,23 +39,31 @@ class UdpLink(Link):
     def send_to(self, data: bytes, target: Address) -> None:
         """Send one datagram; what is too long for the carrier is lost without a word."""
         socket = self._socket
-        if socket is not None and len(data) <= self.ctx.profile.udp_lost_above_bytes:
+        fits = len(data) <= self.ctx.profile.udp_lost_above_bytes
+        if socket is not None and fits and not self._wan.held:
             self._wan.up(len(data), lambda: socket.send_to(data, target))
 
     def datagram(self, data: bytes, source: Address) -> None:
         """Take one datagram from the network onto the radio."""
         self.ctx.touch()
-        self._wan.down(len(data), lambda: self._deliver(data, source))
+        if not self._wan.held:
+            self._wan.down(len(data), lambda: self._deliver(data, source))
 
     def _deliver(self, data: bytes, source: Address) -> None:
         if self.state is not State.OPEN:
             return
         self.host, self.port = source
         was_empty = self.rx.waiting() == 0
-        if not self._datagrams.add(data):
+        if not self._datagrams.add(data, source):
             self.dropped += 1
             return
         self.received(was_empty=was_empty)
+
+    def push(self) -> None:
+        """Say what is buffered, each datagram with its own sender."""
+        while self.rx.waiting() and self._line_keeps_up():
+            (self.host, self.port), data = self._datagrams.take_one(MAX_REPORT)
+            self.report(data)
 
     def drop(self) -> None:
         """Release the port."""
