@@ -13,6 +13,7 @@ ModemProxyError
         DamagedAnswer           its answer lost bytes; the line is in step again
     LineError               the DTE-DCE line is unusable: ends the session
         LineClosed              hang-up, EIO, device gone
+            WriteBlocked            the module takes no bytes: flow control
         LineSilent              no final result code, and resynchronising failed
         ModuleRebooted          a boot banner, or the set-backs a silent reboot leaves
     NetworkError            the PDP context is gone: ends the session
@@ -94,6 +95,10 @@ class LineClosed(LineError):
     """The serial device hung up, failed or went away."""
 
 
+class WriteBlocked(LineClosed):
+    """The module has taken no byte for longer than it may: CTS is low, or not wired."""
+
+
 class LineSilent(LineError):
     """The module gave no final result code and could not be resynchronised.
 
@@ -120,12 +125,14 @@ class BringUpFailed(ModemProxyError):
     Args:
         step: the name of the step, as the log and ``status`` show it.
         problem: what went wrong, in words, with the next thing to do where one is known.
+        hopeless: nothing that can be done to the module helps: the user has to act.
     """
 
-    def __init__(self, step: str, problem: str) -> None:
+    def __init__(self, step: str, problem: str, *, hopeless: bool = False) -> None:
         super().__init__(f"{step}: {problem}")
         self.step = step
         self.problem = problem
+        self.hopeless = hopeless
 
 
 class NotReady(ModemProxyError):

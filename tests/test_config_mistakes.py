@@ -125,7 +125,7 @@ MODEM = [
     (["password: x", "auth: pap"], "auth", "pap needs a user name (add username)"),
     (["username: x", "auth: chap"], "auth", "chap needs a password"),
     (["username: x"], "username", "no use without auth"),
-    (["power_command: [x]"], "power_command", "not available in this version yet"),
+    (["power_command: /bin/x"], "power_command", "expected a list, got text"),
 ]
 
 # One line under timeouts, its key, the words.

@@ -96,7 +96,7 @@ BOTH = "modem: {port: x}\nforwards: [{listen: '127.0.0.1:1', connect: 'a:1'}]\n"
         ("port: x", "port: x, apn: 'a\\b'"),
         ("port: x", "port: x, dns: []"),
         ("port: x", "port: x, dns: [1.1.1.1, 1.1.1.2, 1.1.1.3]"),
-        ("port: x", "port: x, power_command: [a]"),
+        ("port: x", "port: x, power_command: a"),
         ("127.0.0.1:1", "host:1"),
         ("127.0.0.1:1", "127.0.0.1"),
         ("a:1", "a_b:1"),

@@ -144,6 +144,16 @@ class Assign(Setting):
 
 
 @dataclass(frozen=True, slots=True)
+class Reset(Setting):
+    """``+CRESET``: restart the module; it is gone for a while after OK (manual 2.2)."""
+
+    @property
+    def text(self) -> str:
+        """The plain command."""
+        return "+CRESET"
+
+
+@dataclass(frozen=True, slots=True)
 class SetRate(Setting):
     """``+IPR``: the line speed until the next boot. OK comes at the old speed."""
 

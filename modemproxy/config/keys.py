@@ -13,7 +13,6 @@ from modemproxy.config.kinds import Kind
 # Keys of the contract whose capability is not built yet, and ``key: value`` where only that
 # value is missing. They are refused by name instead of as a spelling mistake.
 LATER = frozenset({
-    "modem.power_command",
     "forwards.rate",
     "forwards.reserve",
     "forwards.protocol: udp",

@@ -120,6 +120,15 @@ class ModemConfig:
             example="[9.9.9.9]",
         ),
     )
+    power_command: tuple[str, ...] = field(
+        default=(),
+        metadata=key(
+            kinds.Many(kinds.text()),
+            "A program and its arguments that cuts the module's power and gives it back; run "
+            "without a shell, as the last step of recovery.",
+            example="[/usr/local/bin/cycle-modem]",
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

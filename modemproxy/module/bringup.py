@@ -12,6 +12,8 @@ for the PDP context.
 
 import logging
 from dataclasses import dataclass
+from math import inf
+from typing import Final
 
 from modemproxy.at.commands import Assign, Identify
 from modemproxy.at.subscription import QueryFunction
@@ -20,11 +22,16 @@ from modemproxy.config import ModemConfig
 from modemproxy.line.channel import AtChannel
 from modemproxy.module import sync
 from modemproxy.module.dialogue import Dialogue
+from modemproxy.module.ladder import Rung
+from modemproxy.module.remedies import reset_module, switch_radio_off_and_on
 from modemproxy.module.stack import Stack
 from modemproxy.module.state import StateStore
 from modemproxy.module.subscriber import Subscriber
 
 log = logging.getLogger(__name__)
+
+#: A module that was reset may need this long before it answers (SIM7600: 23 s and more).
+_BOOT_LIMIT_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +52,13 @@ class Readiness:
 
 
 async def bring_up(
-    channel: AtChannel, modem: ModemConfig, *, connect_s: float, state: StateStore
+    channel: AtChannel,
+    modem: ModemConfig,
+    *,
+    connect_s: float,
+    state: StateStore,
+    rung: Rung = Rung.AGAIN,
+    quiet_until: float = -inf,
 ) -> Readiness:
     """Bring the module to where links can be opened.
 
@@ -54,6 +67,8 @@ async def bring_up(
         modem: the configuration.
         connect_s: the bound on an open that the module is told, seconds.
         state: what earlier runs left for us to know.
+        rung: the step of the recovery ladder this is; it may do something first.
+        quiet_until: say nothing before this time (trio's clock): a payload is pending.
 
     Raises:
         BringUpFailed: a step failed; it says which, and why.
@@ -62,11 +77,14 @@ async def bring_up(
     dialogue = Dialogue(channel)
     subscriber = Subscriber(dialogue, modem, state)
     stack = Stack(dialogue, modem, connect_s)
-    async with dialogue.step("answer"):
-        found = await sync.find_module(channel, modem.baudrate, cut_off=state.cut_off)
-        dialogue.forget_boot()
-    async with dialogue.step("echo"):
-        await sync.silence_echo(dialogue)
+    found = await _meet(
+        dialogue, modem.baudrate, cut_off=state.cut_off, quiet_until=quiet_until
+    )
+    if rung is Rung.RADIO:
+        await switch_radio_off_and_on(dialogue)
+    elif rung is Rung.RESET:
+        await reset_module(dialogue)
+        found = await _meet(dialogue, modem.baudrate, limit_s=_BOOT_LIMIT_S)
     async with dialogue.step("speed"):
         baudrate = await sync.set_speed(dialogue, found, modem.baudrate)
         rtscts = modem.flow_control == "rtscts"
@@ -91,8 +109,32 @@ async def bring_up(
     return Readiness(baudrate, model, address, package_mode)
 
 
+async def _meet(
+    dialogue: Dialogue,
+    baudrate: int,
+    *,
+    cut_off: bool = False,
+    quiet_until: float = -inf,
+    limit_s: float = 0.0,
+) -> int:
+    """Find the module and silence it; return its speed."""
+    async with dialogue.step("answer"):
+        found = await sync.find_module(
+            dialogue.channel,
+            baudrate,
+            cut_off=cut_off,
+            quiet_until=quiet_until,
+            limit_s=limit_s,
+        )
+        dialogue.forget_boot()
+    async with dialogue.step("echo"):
+        await sync.silence_echo(dialogue)
+    return found
+
+
 async def _identify(dialogue: Dialogue) -> str:
     await dialogue.attempt(Assign("CMEE", "2"))
+    await dialogue.attempt(Assign("CEREG", "1"))  # a lost registration is told at once
     await dialogue.attempt(Assign("CSCLK", "0"))  # asleep, it loses first bytes
     if await dialogue.attempt(QueryFunction()) not in (1, None):
         log.warning("the module is not in full functionality: switching it on")

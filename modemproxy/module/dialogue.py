@@ -6,9 +6,9 @@ after the OK of their command.
 """
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import trio
 
@@ -21,6 +21,8 @@ from modemproxy.line.channel import AtChannel
 log = logging.getLogger(__name__)
 
 ReplyT = TypeVar("ReplyT")
+
+_DONE_POLL_S: Final = 4.0
 
 
 class Dialogue:
@@ -82,28 +84,48 @@ class Dialogue:
             return None
 
     async def ask_with_result(
-        self, command: Command[None], is_result: Callable[[Urc], bool], limit_s: float
+        self,
+        command: Command[None],
+        is_result: Callable[[Urc], bool],
+        limit_s: float,
+        is_done: Callable[[], Awaitable[bool]] | None = None,
     ) -> Urc | None:
         """Do a command whose result may come before or after OK.
 
+        Args:
+            command: what to do.
+            is_result: knows its result.
+            limit_s: how long the result may take after OK, seconds.
+            is_done: asks the module every few seconds whether it is done all the same: the
+                report may be lost.
+
         Returns:
-            The result, or None if none came within ``limit_s`` seconds after OK.
+            The result, or None if none came, or it was done without one.
 
         Raises:
             Refused: with the result's number in ``code`` where there was one.
         """
         self._heard.clear()
         await self.ask(command)
-        with trio.move_on_after(limit_s):
-            while True:
-                for urc in self._heard:
-                    if is_result(urc):
-                        return urc
-                    if isinstance(urc, ModuleBooted | NetworkLost):
-                        return None
-                self._news = trio.Event()
+        deadline = trio.current_time() + limit_s
+        while trio.current_time() < deadline:
+            for urc in self._heard:
+                if is_result(urc):
+                    return urc
+                if isinstance(urc, ModuleBooted | NetworkLost):
+                    return None
+            self._news = trio.Event()
+            with trio.move_on_at(min(deadline, trio.current_time() + _DONE_POLL_S)):
                 await self._news.wait()
+                continue
+            if is_done is not None and await is_done():
+                return None
         return None
+
+    def take_heard(self) -> list[Urc]:
+        """Return what the module said on its own since this was last asked."""
+        heard, self._heard = self._heard, []
+        return heard
 
     def forget_boot(self) -> None:
         """A boot banner before the first settings is no news."""

@@ -25,6 +25,9 @@ _FIRST_POLL_S: Final = 0.25
 _ACTIVE_FOR_S: Final = 5.0
 _ACTIVE_CEILING_S: Final = 1.0
 _IDLE_CEILING_S: Final = 30.0
+#: A link that only sends, and has more to send, is asked less often than one that idles
+#: towards its answer: nine of them at 115200 baud would be asked as often as they send.
+_UPLOAD_CEILING_S: Final = 10.0
 _ACTIVE_GROWTH: Final = 2
 _IDLE_GROWTH: Final = 3
 _ANSWER_S: Final = 0.3
@@ -59,6 +62,7 @@ class Inbound:
     poll_at: float = inf
     poll_gap: float = _FIRST_POLL_S
     answer_gap: float = _ANSWER_S
+    uploading: bool = False
     sent_at: float | None = None
     round_trip_s: float = _FIRST_ROUND_TRIP_S
     active_at: float = -inf
@@ -66,6 +70,7 @@ class Inbound:
     far_closed: bool = False
     empty_answers: int = 0
     empty_at: float = -inf
+    looking: bool = False
     total: int = 0
 
     def open(self, now: float) -> None:
@@ -78,13 +83,16 @@ class Inbound:
         self.poll_gap = _FIRST_POLL_S
         self.poll_at = min(self.poll_at, now + soon)
 
-    def note_sent(self, now: float) -> None:
+    def note_sent(self, now: float, *, more: bool) -> None:
         """Our bytes left: expect an answer. A cheap cure for its lost report.
 
-        A far side that only listens would be asked after every send: the gap grows.
+        A far side that only listens would be asked after every send: the gap grows, and
+        in the midst of an upload (``more`` is queued) well beyond a second, because an
+        answer is due at its end.
         """
-        if now - self.active_at > _ACTIVE_FOR_S:
-            self.answer_gap = _ANSWER_S
+        if now - self.active_at > _ACTIVE_FOR_S or (self.uploading and not more):
+            self.answer_gap, self.poll_gap = _ANSWER_S, _FIRST_POLL_S
+        self.uploading = more
         if self.sent_at is None:
             self.sent_at = now
         self.active_at = now
@@ -94,6 +102,11 @@ class Inbound:
         """The module says that data waits."""
         self.hint = True
         self.announced = True
+
+    def look(self, now: float) -> None:
+        """Have the next read come at once, whatever was announced."""
+        self.looking = True
+        self.poll_at = min(self.poll_at, now)
 
     def note_far_close(self, now: float) -> None:
         """The far side closed: from here on reads look for the end."""
@@ -106,6 +119,7 @@ class Inbound:
         """A read brought ``data``; the module holds ``rest`` more."""
         if self.polling and not self.hint and not self.far_closed:
             self.hints.lost += 1
+        self.looking = False
         self.chunks.append(data)
         self.held += len(data)
         self.total += len(data)
@@ -122,22 +136,26 @@ class Inbound:
 
     def note_empty(self, now: float) -> None:
         """A read found nothing."""
+        self.looking = False
         self.rest = 0
         if self.far_closed:
             self.empty_answers += 1
             self.empty_at = now
             return
         self.hint = self.announced = False
-        self.answer_gap = min(self.answer_gap * 2, _ACTIVE_CEILING_S)
-        self._back_off(now)
-
-    def _back_off(self, now: float) -> None:
-        ceiling = _IDLE_CEILING_S
-        if now - self.active_at < _ACTIVE_FOR_S or not self.hints.reliable:
-            ceiling = _ACTIVE_CEILING_S
+        ceiling = self._poll_ceiling(now)
+        self.answer_gap = min(self.answer_gap * 2, ceiling)
         self.poll_at = now + min(self.poll_gap, ceiling)
-        growth = _ACTIVE_GROWTH if ceiling == _ACTIVE_CEILING_S else _IDLE_GROWTH
+        growth = _IDLE_GROWTH if ceiling == _IDLE_CEILING_S else _ACTIVE_GROWTH
         self.poll_gap = min(self.poll_gap * growth, ceiling)
+
+    def _poll_ceiling(self, now: float) -> float:
+        if not self.hints.reliable:
+            return _ACTIVE_CEILING_S
+        if now - self.active_at >= _ACTIVE_FOR_S:
+            return _IDLE_CEILING_S
+        one_way = self.uploading and now - self.data_at >= _ACTIVE_FOR_S
+        return _UPLOAD_CEILING_S if one_way else _ACTIVE_CEILING_S
 
     def take(self, max_bytes: int | None) -> bytes:
         """Take bytes that were read out of the inbox; empty when there are none."""

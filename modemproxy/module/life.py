@@ -1,13 +1,13 @@
 """What one link's halves share: the session around them, and one way to break. (floor 3)"""
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import trio
 
 from modemproxy.errors import LinkReset
+from modemproxy.journal import Journal, LinkBroken
 from modemproxy.line.channel import AtChannel
 from modemproxy.line.scheduler import Scheduler, Source
 from modemproxy.module.inbound import HintHealth
@@ -23,6 +23,7 @@ class LineContext:
         scheduler: the line.
         stall_s: how long a link may make no progress.
         hints: whether data reports can be relied on.
+        journal: is told of every link that breaks.
         on_network_closed: called with words when a command says that the stack is down.
         results_due: links whose send result is outstanding, with the time of the send.
     """
@@ -30,6 +31,7 @@ class LineContext:
     scheduler: Scheduler
     stall_s: float = 300.0
     hints: HintHealth = field(default_factory=HintHealth)
+    journal: Journal = field(default_factory=Journal)
     on_network_closed: Callable[[str], None] = lambda what: None
     results_due: dict[int, float] = field(default_factory=dict)
 
@@ -50,7 +52,8 @@ class LinkLife:
         self.reset: LinkReset | None = None
         self.closed = False
         self._live = False
-        self._changed = trio.Event()
+        self._received = trio.Event()
+        self._sent = trio.Event()
 
     @property
     def channel(self) -> AtChannel:
@@ -62,13 +65,27 @@ class LinkLife:
         self.context.scheduler.kick()
 
     def notify(self) -> None:
-        """Wake those who wait for a change."""
-        self._changed.set()
-        self._changed = trio.Event()
+        """Wake everyone: the link is over, or about to be."""
+        self.notify_received()
+        self.notify_sent()
 
-    async def wait_changed(self) -> None:
-        """Wait for the next ``notify()``."""
-        await self._changed.wait()
+    def notify_received(self) -> None:
+        """Wake who waits for bytes."""
+        self._received.set()
+        self._received = trio.Event()
+
+    def notify_sent(self) -> None:
+        """Wake who waits for room, or for what was sent to arrive."""
+        self._sent.set()
+        self._sent = trio.Event()
+
+    async def wait_received(self) -> None:
+        """Wait for bytes or the end; may return early."""
+        await self._received.wait()
+
+    async def wait_sent(self) -> None:
+        """Wait for progress of what was sent, or the end; may return early."""
+        await self._sent.wait()
 
     def join(self, source: Source, weight: float) -> None:
         """Take part in sharing the line."""
@@ -88,7 +105,7 @@ class LinkLife:
         if self.reset is not None or self.closed:
             return
         self.reset = LinkReset(reason)
-        log.info("link %d -> %s reset: %s", self.number, self.target, reason)
+        self.context.journal.record(LinkBroken(self.number, self.target, reason))
         self.leave()
 
     def network_closed(self, error: Exception) -> None:
@@ -96,14 +113,20 @@ class LinkLife:
         self.context.on_network_closed(str(error))
 
 
-@contextmanager
-def exclusive(guard: trio.Lock, doing: str) -> Iterator[None]:
-    """Turn a second concurrent user of one direction into an error at once."""
-    try:
-        guard.acquire_nowait()
-    except (trio.WouldBlock, RuntimeError):
-        raise trio.BusyResourceError(f"another task is {doing} already") from None
-    try:
-        yield
-    finally:
-        guard.release()
+class Exclusive:
+    """Turns a second concurrent user of one direction into an error at once."""
+
+    __slots__ = ("_doing", "_taken")
+
+    def __init__(self, doing: str) -> None:
+        """Args: doing: what its user does, for the error."""
+        self._doing = doing
+        self._taken = False
+
+    def __enter__(self) -> None:
+        if self._taken:
+            raise trio.BusyResourceError(f"another task is {self._doing} already")
+        self._taken = True
+
+    def __exit__(self, *_: object) -> None:
+        self._taken = False

@@ -29,8 +29,8 @@ from modemproxy.at.urcs import SendConfirmed
 from modemproxy.errors import LinkReset
 from modemproxy.line.policy import Grant, Offer, Work
 from modemproxy.module.inbound import Inbound
-from modemproxy.module.life import LineContext, LinkLife, exclusive
-from modemproxy.module.outbound import QUEUE_LIMIT, Outbound
+from modemproxy.module.life import Exclusive, LineContext, LinkLife
+from modemproxy.module.outbound import MAX_ACK_GAP_S, QUEUE_LIMIT, Outbound
 from modemproxy.module.reading import Reader
 from modemproxy.module.sending import Writer
 
@@ -45,12 +45,12 @@ class Link(trio.abc.Stream):
         self._life = LinkLife(number, target, context)
         self._weight = weight
         self.inbound = Inbound(context.hints)
-        self.outbound = Outbound()
+        self.outbound = Outbound(min(MAX_ACK_GAP_S, context.stall_s / 4))
         self._reader = Reader(self._life, self.inbound, self.outbound)
         self._writer = Writer(self._life, self.inbound, self.outbound)
         self._on_close: Callable[[Link], None] = lambda link: None
-        self._send_guard = trio.Lock()
-        self._receive_guard = trio.Lock()
+        self._send_guard = Exclusive("sending")
+        self._receive_guard = Exclusive("receiving")
 
     @property
     def number(self) -> int:
@@ -88,6 +88,11 @@ class Link(trio.abc.Stream):
         """The open succeeded: take part in sharing the line."""
         self.inbound.open(trio.current_time())
         self._life.join(self, self._weight)
+
+    def sent_within(self, seconds: float, now: float) -> bool:
+        """Whether a send is under way, or ended less than ``seconds`` ago."""
+        outbound = self.outbound
+        return outbound.sending is not None or now - outbound.confirmed_at < seconds
 
     def on_close(self, callback: Callable[["Link"], None]) -> None:
         """Have ``callback`` called once, when the owner closes the link."""
@@ -129,27 +134,30 @@ class Link(trio.abc.Stream):
             trio.ClosedResourceError: we closed it.
             trio.BusyResourceError: another task is sending.
         """
-        with exclusive(self._send_guard, "sending"):
-            self._check_sendable()
-            await trio.lowlevel.checkpoint()
+        with self._send_guard:
+            await trio.lowlevel.checkpoint_if_cancelled()
             view = memoryview(data)
-            while view:
+            waited = False
+            while True:
                 self._check_sendable()
-                room = QUEUE_LIMIT - len(self.outbound.queue)
-                if room <= 0:
-                    await self._life.wait_changed()
-                    continue
-                self.outbound.queue += view[:room]
-                view = view[room:]
-                self._life.kick()
+                if room := max(0, QUEUE_LIMIT - len(self.outbound.queue)):
+                    self.outbound.queue += view[:room]
+                    view = view[room:]
+                    self._life.kick()
+                if not view:
+                    break
+                await self._life.wait_sent()
+                waited = True
+            if not waited:  # waiting is a checkpoint already
+                await trio.lowlevel.cancel_shielded_checkpoint()
 
     async def wait_send_all_might_not_block(self) -> None:
         """Wait until there is room in the queue; raises as ``send_all`` does."""
-        with exclusive(self._send_guard, "sending"):
+        with self._send_guard:
             self._check_sendable()
             await trio.lowlevel.checkpoint()
             while len(self.outbound.queue) >= QUEUE_LIMIT:
-                await self._life.wait_changed()
+                await self._life.wait_sent()
                 self._check_sendable()
 
     async def wait_delivered(self) -> None:
@@ -166,9 +174,20 @@ class Link(trio.abc.Stream):
         try:
             while not self.outbound.delivered:
                 self._check_sendable()
-                await self._life.wait_changed()
+                await self._life.wait_sent()
         finally:
             self.outbound.flushing = False
+
+    async def look(self) -> None:
+        """Ask the module whether bytes wait: reports of them are only hints.
+
+        Returns when ``unread`` is to be relied on, or the link is over.
+        """
+        await trio.lowlevel.checkpoint()
+        self.inbound.look(trio.current_time())
+        self._life.kick()
+        while self.inbound.looking and not (self._over or self.unread):
+            await self._life.wait_received()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Return bytes from the far side; ``b""`` when it closed and all has arrived.
@@ -180,7 +199,7 @@ class Link(trio.abc.Stream):
         """
         if max_bytes is not None and index(max_bytes) < 1:
             raise ValueError("max_bytes must be at least 1")
-        with exclusive(self._receive_guard, "receiving"):
+        with self._receive_guard:
             if not self._receive_would_wait:
                 await trio.lowlevel.checkpoint()
             while True:
@@ -191,7 +210,7 @@ class Link(trio.abc.Stream):
                 self._check_whole()
                 if self.inbound.ended:
                     return b""
-                await self._life.wait_changed()
+                await self._life.wait_received()
 
     @property
     def _receive_would_wait(self) -> bool:
@@ -203,7 +222,7 @@ class Link(trio.abc.Stream):
         try:
             await trio.lowlevel.checkpoint()
             while not (self.outbound.empty or self._over):
-                await self._life.wait_changed()
+                await self._life.wait_sent()
         finally:
             self.abort()
 

@@ -32,7 +32,7 @@ _BUSY_LIMIT_S: Final = 2.0
 RESULT_LIMIT_S: Final = 17.0
 _PROBE_GAP_S: Final = 0.075
 _UNANSWERED_S: Final = 1.0
-_PROBE_CEILING_S: Final = 10.0
+MAX_ACK_GAP_S: Final = 10.0
 _COUNTER_MASK: Final = 0xFFFFFFFF
 
 
@@ -57,6 +57,8 @@ class Sending:
 class Outbound:
     """What is known about the bytes going to the far side."""
 
+    #: How often to ask CIPACK, at least, while more is queued, seconds.
+    ack_gap_s: float = MAX_ACK_GAP_S
     queue: bytearray = field(default_factory=bytearray)
     sending: Sending | None = None
     confirmed: int = 0
@@ -178,9 +180,7 @@ class Outbound:
         self.probed_at = now
         self.probed_count = self.confirmed
         self.probe_progress = progress
-        self.probe_gap = (
-            _UNANSWERED_S if progress else min(_PROBE_CEILING_S, self.probe_gap * 2)
-        )
+        self.probe_gap = _UNANSWERED_S if progress else min(MAX_ACK_GAP_S, self.probe_gap * 2)
         if self.doubted and not self.unacked:  # busy it was, but not with our bytes
             self.window = self.doubted
         self.doubted = 0
@@ -228,4 +228,5 @@ class Outbound:
             return inf
         if self.flushing and not self.queue:
             return self.probed_at + _PROBE_GAP_S * self.probe_gap
-        return max(self.confirmed_at, self.probed_at) + self.probe_gap
+        gap = max(self.probe_gap, self.ack_gap_s) if self.queue else self.probe_gap
+        return max(self.confirmed_at, self.probed_at) + gap

@@ -202,7 +202,7 @@ class LinkPool:
         if (link := self._links.get(number)) is not None:
             link.note_far_close(reason)
         else:
-            self.quarantine.note_closed(number)
+            self.quarantine.note_far_close(number)
 
     def note_far_client(self, number: int) -> None:
         """``+CLIENT`` on a number: no server of ours runs, so it is closed again."""

@@ -33,11 +33,13 @@ class _Cleaning:
         link_open: the module may still have the socket.
         unread: bytes may be left under the number.
         open_due_until: a late result of an open may come until then.
+        close_due: a close of ours was accepted, and its result is still to come.
     """
 
     link_open: bool
     unread: bool
     open_due_until: float = 0.0
+    close_due: bool = False
     closed: trio.Event = field(default_factory=trio.Event)
     opened: trio.Event = field(default_factory=trio.Event)
 
@@ -78,6 +80,16 @@ class Quarantine:
         if (cleaning := self._cleanings.get(number)) is not None:
             cleaning.link_open = False
             cleaning.closed.set()
+
+    def note_far_close(self, number: int) -> None:
+        """The far side closed the socket.
+
+        A close of ours that is under way is not over with that: it would hit whoever has
+        the number when it takes effect.
+        """
+        cleaning = self._cleanings.get(number)
+        if cleaning is not None and not cleaning.close_due:
+            self.note_closed(number)
 
     def note_late_open(self, number: int, err: int) -> None:
         """The result of an open that nobody waits for any more: success is closed again."""
@@ -134,13 +146,17 @@ class Quarantine:
     async def _close(self, number: int, cleaning: _Cleaning) -> None:
         """Close in the module; done when it says so, or its list of links does."""
         cleaning.closed = trio.Event()
-        cleaning.link_open = True
+        cleaning.link_open = cleaning.close_due = True
         try:
             await self._context.scheduler.execute(CloseLink(number))
+            cleaning.open_due_until = 0.0  # an open under way is over with this
+            await self._wait_closed(number, cleaning)
         except Refused:
             cleaning.link_open = False  # +CIPCLOSE: n,4: closed already, or not open yet
-            return
-        cleaning.open_due_until = 0.0  # an open under way is over with this
+        finally:
+            cleaning.close_due = False
+
+    async def _wait_closed(self, number: int, cleaning: _Cleaning) -> None:
         with trio.move_on_after(_CLOSE_LIMIT_S):
             while cleaning.link_open:
                 with trio.move_on_after(_CLOSE_POLL_S):

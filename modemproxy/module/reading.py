@@ -50,7 +50,7 @@ class Reader:
         now = trio.current_time()
         if reply.data:
             self.inbound.note_data(reply.data, reply.rest, now)
-            self._life.notify()
+            self._life.notify_received()
         else:
             self._note_empty(now)
         return len(reply.data)
@@ -79,6 +79,8 @@ class Reader:
             return -1
 
     def _note_empty(self, now: float) -> None:
+        if self.inbound.looking:
+            self._life.notify_received()
         self.inbound.note_empty(now)
         if self.inbound.ended:
             self._judge_end()

@@ -59,12 +59,12 @@ class Writer:
             return 0
         outbound.note_accepted()
         now = trio.current_time()
-        self.inbound.note_sent(now)
+        self.inbound.note_sent(now, more=bool(outbound.queue))
         if outbound.sending is not None and outbound.sending.confirmed is not None:
             self._settle_send()
         elif outbound.sending is not None:
             self._life.context.results_due[self._life.number] = now
-        self._life.notify()
+        self._life.notify_sent()
         return len(data)
 
     def _send_refused(self, error: Refused) -> None:
@@ -123,7 +123,8 @@ class Writer:
         self._life.context.results_due.pop(self._life.number, None)
         self._life.context.scheduler.write_hold.note_progress()
         self._life.kick()
-        self._life.notify()
+        if self.outbound.empty:  # room was made when it was accepted
+            self._life.notify_sent()
 
     async def ask_ack(self) -> None:
         """Ask CIPACK, and settle with its counters what is open.
@@ -142,7 +143,7 @@ class Writer:
         if self._life.reset is None and reply.sent >= 0 and outbound.sending is None:
             if outbound.note_ack(reply.sent, reply.acked, trio.current_time()):
                 self._life.context.scheduler.write_hold.note_progress()
-            self._life.notify()
+            self._life.notify_sent()
 
     def _reconcile(self, confirmed: int | None, sent: int) -> None:
         """Settle a short or lost result by the module's absolute counter, or reset."""
@@ -166,4 +167,4 @@ class Writer:
         elif not self.inbound.far_closed:
             outbound.ack_usable = False
             outbound.stuck_since = None
-            self._life.notify()
+            self._life.notify_sent()

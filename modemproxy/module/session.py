@@ -3,10 +3,6 @@
 The session owns the scheduler, the link pool and the health watch. Whatever ends it is
 raised from ``run()``; before that every link is broken, so that nobody waits for a link
 of a session that is gone.
-
-Health, at most one command in ten seconds: with links open ``CIPCLOSE?`` (it finds a lost
-``+IPCLOSE``), without ``CIPRXGET?``. A receive mode that is 0 again is the set-back of a
-reboot without a banner.
 """
 
 import logging
@@ -16,8 +12,7 @@ from typing import Final
 
 import trio
 
-from modemproxy.at.results import Refused
-from modemproxy.at.tcpip import CloseNet, QueryIp, QueryLinks, QueryNet, QueryReceiveMode
+from modemproxy.at.tcpip import CloseNet
 from modemproxy.at.urcs import (
     ClientConnected,
     CloseDone,
@@ -26,8 +21,11 @@ from modemproxy.at.urcs import (
     LinkOpened,
     ModuleBooted,
     NetworkLost,
+    PacketEvent,
     Pushed,
+    Registration,
     SendConfirmed,
+    SimState,
     Urc,
 )
 from modemproxy.errors import (
@@ -38,20 +36,23 @@ from modemproxy.errors import (
     NetworkError,
     first_error,
 )
+from modemproxy.journal import Journal
 from modemproxy.line.channel import AtChannel
 from modemproxy.line.policy import Policy
 from modemproxy.line.scheduler import Scheduler
 from modemproxy.module.bringup import Readiness
+from modemproxy.module.health import Health
 from modemproxy.module.life import LineContext
 from modemproxy.module.link import Link
 from modemproxy.module.pool import LinkPool
+from modemproxy.module.subscriber import REGISTERED
 
 log = logging.getLogger(__name__)
 
 #: ``class`` of the configuration, as a share of the line.
 WEIGHTS: Final = {"interactive": 4.0, "normal": 2.0, "bulk": 1.0}
-_HEALTH_S: Final = 10.0
-_ADDRESS_EVERY: Final = 6
+#: A result that nobody asked for casts doubt on sends this young.
+_DOUBT_S: Final = 1.0
 _GOODBYE_S: Final = 2.0
 
 
@@ -66,19 +67,34 @@ class Session:
     """
 
     def __init__(
-        self, channel: AtChannel, readiness: Readiness, *, connect_s: float, stall_s: float
+        self,
+        channel: AtChannel,
+        readiness: Readiness,
+        *,
+        connect_s: float,
+        stall_s: float,
+        journal: Journal | None = None,
     ) -> None:
+        """Args:
+        channel: the line, in step and not used by anybody else.
+        readiness: what bring-up found.
+        connect_s: the bound on an open that the module was told, seconds.
+        stall_s: how long a link may make no progress, seconds.
+        journal: is told of links that break.
+        """
         self.readiness = readiness
         self.scheduler = Scheduler(channel, Policy(readiness.baudrate))
         context = LineContext(
             self.scheduler, stall_s=stall_s, on_network_closed=self._note_network_closed
         )
+        context.journal = journal or context.journal
         self.pool = LinkPool(context, open_limit_s=connect_s)
+        self._health = Health(self.scheduler, self.pool, readiness.address, self.fail)
         self._channel = channel
         channel.latency.byte_s = 10 / readiness.baudrate
         self._failure: ModemProxyError | None = None
         self._failed = trio.Event()
-        self._suspected = trio.Event()
+        self._sim_news = trio.Event()
         self.on_failed: Callable[[], None] = lambda: None
         channel.on_urc = self._note_urc
         channel.on_oddity = self._note_oddity
@@ -94,7 +110,9 @@ class Session:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self.scheduler.run)
                 nursery.start_soon(self.pool.quarantine.clean_forever)
-                nursery.start_soon(self._watch_health)
+                nursery.start_soon(self._health.watch)
+                nursery.start_soon(self._health.watch_stalls)
+                nursery.start_soon(self._watch_sim)
                 await self._failed.wait()
                 assert self._failure is not None
                 raise self._failure
@@ -159,74 +177,41 @@ class Session:
             case ClientConnected(number, _, peer):
                 log.warning("far client %s on a server that is not ours", peer)
                 self.pool.note_far_client(number)
+            case SimState(state) if state != "READY":
+                log.warning("the module says that its SIM is %s", state)
+                self._sim_news.set()
+            case Registration(domain, stat) if stat not in REGISTERED:
+                self._note_oddity(f"{domain} says {stat}: not registered")
+            case PacketEvent(text) if "DEACT" in text or "DETACH" in text:
+                self._note_oddity(text)
             case _:
                 log.info("module says %s", urc)
+
+    async def _watch_sim(self) -> None:
+        while True:
+            await self._sim_news.wait()
+            self._sim_news = trio.Event()
+            await self._health.check_sim()
 
     def _note_network_closed(self, what: str) -> None:
         self.fail(NetworkError(f"the module's network is closed ({what})"))
 
     def _note_oddity(self, what: str) -> None:
         """Grounds for a suspicion: look at once whether the module still is as we set it."""
-        log.warning("odd on the line: %s", what)
-        self._suspected.set()
+        if what.startswith("stray") and not what.startswith("stray OK before"):
+            self._doubt_sends(what)
+        self._health.suspect(what)
 
-    # -- health ---------------------------------------------------------------------------
+    def _doubt_sends(self, what: str) -> None:
+        """A result that nobody asked for: somebody else's bytes may be among ours.
 
-    async def _watch_health(self) -> None:
-        rounds = 0
-        while True:
-            with trio.move_on_after(_HEALTH_S):
-                await self._suspected.wait()
-            suspected = self._suspected.is_set()
-            self._suspected = trio.Event()
-            rounds += 1
-            try:
-                await self._check(suspected=suspected, address=rounds % _ADDRESS_EVERY == 0)
-            except CommandError as error:
-                log.warning("health: %s", error)
-
-    async def _check(self, *, suspected: bool, address: bool) -> None:
-        execute = self.scheduler.execute
-        if self.pool.links and not suspected:
-            await self._sweep()
-        elif await execute(QueryReceiveMode()) != 1:
-            self.fail(ModuleRebooted("the module restarted silently (its settings are gone)"))
-        elif suspected and not await execute(QueryNet()):
-            self.fail(NetworkError("the module's network is closed (NETOPEN? says so)"))
-        if address:
-            await self._check_address()
-
-    async def _sweep(self) -> None:
-        """Find links that the module closed without our hearing of it."""
-        asked = dict(self.pool.links)
-        states = await self.scheduler.execute(QueryLinks())
-        lost = [
-            link
-            for number, link in asked.items()
-            if number < len(states)
-            and not states[number]
-            and self.pool.links.get(number) is link
-            and not link.far_closed
-        ]
-        if lost and await self.scheduler.execute(QueryReceiveMode()) != 1:
-            self.fail(ModuleRebooted("the module restarted silently (its settings are gone)"))
-        elif lost:
-            await self._check_address()  # no far side closed if it was the network
-        if self._failure is not None:
-            return
-        for link in lost:
-            log.warning("link %d was closed, and the report of it lost", link.number)
-            link.note_far_close(1)
-
-    async def _check_address(self) -> None:
-        try:
-            address = await self.scheduler.execute(QueryIp())
-        except Refused as error:
-            if error.failure.is_network_closed:
-                self._note_network_closed(str(error))
-            return
-        if address != self.readiness.address:
-            self.fail(NetworkError(f"the address changed to {address}"))
+        Another program that writes to the port in the middle of a payload becomes part of
+        it, and the module counts its bytes as ours.
+        """
+        now = trio.current_time()
+        for link in list(self.pool.links.values()):
+            if link.sent_within(_DOUBT_S, now):
+                link.fail(f"bytes on the line that are not ours ({what})")
 
 
 async def say_goodbye(channel: AtChannel, session: Session) -> None:

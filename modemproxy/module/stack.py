@@ -35,6 +35,8 @@ SEND_LIMIT_S: Final = 15.0
 _CLOSE_LIMIT_S: Final = 30.0
 _NET_TRIES: Final = 3
 _NET_PAUSE_S: Final = 2.0
+#: Firmware that is told NETOPEN right behind NETCLOSE may refuse it.
+_SETTLE_S: Final = 1.0
 
 
 class Stack:
@@ -66,16 +68,29 @@ class Stack:
                 "sockets",
                 "this module's firmware has no TCP/IP socket commands: NETOPEN is unknown"
                 f"{bearer}. Another firmware or model is needed",
+                hopeless=True,
             )
 
     async def _close_network(self) -> None:
         """Whatever NETCLOSE answers, NETOPEN? afterwards tells."""
         try:
             await self._dialogue.ask_with_result(
-                CloseNet(), lambda urc: isinstance(urc, NetClosed), _CLOSE_LIMIT_S
+                CloseNet(),
+                lambda urc: isinstance(urc, NetClosed),
+                _CLOSE_LIMIT_S,
+                self._is_closed,
             )
         except Refused as error:
             log.debug("%s", error)
+        await trio.sleep(_SETTLE_S)
+
+    async def _is_open(self) -> bool:
+        state = await self._dialogue.attempt(QueryNet())
+        return state is True
+
+    async def _is_closed(self) -> bool:
+        state = await self._dialogue.attempt(QueryNet())
+        return state is False
 
     async def configure_sockets(self) -> bool:
         """Everything before NETOPEN: some of it latches there. Says if packages are kept."""
@@ -124,13 +139,16 @@ class Stack:
         """Return what went wrong, or nothing."""
         try:
             result: Urc | None = await self._dialogue.ask_with_result(
-                OpenNet(), lambda urc: isinstance(urc, NetOpened), PDP_LIMIT_S
+                OpenNet(), lambda urc: isinstance(urc, NetOpened), PDP_LIMIT_S, self._is_open
             )
         except Refused as error:
             # We closed it: opened meanwhile can only be by this very command.
             return "" if error.failure.is_ip("Network is already opened") else str(error)
         if isinstance(result, NetOpened):
             return "" if result.err == 0 else tcpip_error_text(result.err)
+        if await self._is_open():
+            log.warning("the network is open; the report of it was lost")
+            return ""
         return f"no result within {PDP_LIMIT_S:.0f} s"
 
     async def clear_left_overs(self) -> None:

@@ -26,7 +26,7 @@ SIM_LIMIT_S: Final = 10.0
 REGISTRATION_LIMIT_S: Final = 90.0
 _POLL_S: Final = 1.0
 #: Registered: home, roaming; and 11, which working A7670E report.
-_REGISTERED: Final = frozenset({1, 5, 11})
+REGISTERED: Final = frozenset({1, 5, 11})
 _DENIED: Final = 3
 _AUTH_METHODS: Final = {"none": 0, "pap": 1, "chap": 2}
 
@@ -58,22 +58,28 @@ class Subscriber:
             if state == "SIM PIN":
                 await self._enter_pin()
             elif "PUK" in state:
-                raise BringUpFailed("SIM", f"{state}: the SIM is locked, unlock it in a phone")
+                raise BringUpFailed(
+                    "SIM", f"{state}: the SIM is locked, unlock it in a phone", hopeless=True
+                )
             await trio.sleep(_POLL_S)
         raise BringUpFailed("SIM", f"not ready after {SIM_LIMIT_S:.0f} s: {state}")
 
     async def _enter_pin(self) -> None:
         pin = self._modem.pin
         if pin is None:
-            raise BringUpFailed("SIM", "the SIM asks for a PIN (set modem.pin)")
+            raise BringUpFailed("SIM", "the SIM asks for a PIN (set modem.pin)", hopeless=True)
         if self._state.pin_refused(pin):
-            raise BringUpFailed("SIM", "modem.pin was refused before and is not sent again")
+            raise BringUpFailed(
+                "SIM", "modem.pin was refused before and is not sent again", hopeless=True
+            )
         try:
             await self._dialogue.ask(EnterPin(pin))
         except Refused as error:
             self._remember_refusal(pin)
             raise BringUpFailed(
-                "SIM", f"modem.pin was refused ({error.reason}); it is not sent again"
+                "SIM",
+                f"modem.pin was refused ({error.reason}); it is not sent again",
+                hopeless=True,
             ) from error
         self._state.clear_pin_refused()
 
@@ -97,7 +103,7 @@ class Subscriber:
         if modem.auth != "none":
             method = _AUTH_METHODS[modem.auth]
             await dialogue.ask(SetAuth(method, modem.username or "", modem.password or ""))
-        if self._context_changed and await self._registration() in _REGISTERED:
+        if self._context_changed and await self._registration() in REGISTERED:
             # The default bearer keeps the old APN until the module attaches again.
             await dialogue.attempt(Assign("CGATT", "0"))
             await dialogue.attempt(Assign("CGATT", "1"))
@@ -107,7 +113,7 @@ class Subscriber:
         known = []
         for domain in ("CEREG", "CGREG"):
             stat = await self._dialogue.attempt(QueryRegistration(domain))
-            if stat in _REGISTERED:
+            if stat in REGISTERED:
                 return stat
             if stat is not None:
                 known.append(stat)
@@ -118,7 +124,7 @@ class Subscriber:
     async def wait_registered(self) -> None:
         """Wait until the network has us."""
         deadline = trio.current_time() + REGISTRATION_LIMIT_S
-        while (stat := await self._registration()) not in _REGISTERED:
+        while (stat := await self._registration()) not in REGISTERED:
             if trio.current_time() >= deadline:
                 why = "denied (SIM, APN or roaming)" if stat == _DENIED else f"stat {stat}"
                 raise BringUpFailed(

@@ -8,6 +8,8 @@ the module's own time-out has passed before trying other speeds.
 """
 
 import logging
+from collections.abc import Iterator
+from math import inf
 from typing import Final
 
 import trio
@@ -24,7 +26,10 @@ log = logging.getLogger(__name__)
 #: The order in which speeds are tried after the configured one.
 SPEEDS: Final = (115200, 9600, 57600, 230400, 460800, 921600, 1842000, 3686400)
 #: ATQ0 and ATV1 bring back a module whose results were switched off or made numbers.
-_PROBES: Final[tuple[AnyCommand, ...]] = (Attention(), Basic("Q0"), Basic("V1"))
+_UNUSUAL: Final[tuple[AnyCommand, ...]] = (Basic("Q0"), Basic("V1"))
+_ATTENTION: Final[tuple[AnyCommand, ...]] = (Attention(),)
+#: Rubbish left of another speed may spoil the first command at the right one.
+_REFUSED_TRIES: Final = 3
 _PROBE_S: Final = 0.4
 _FIRST_PROBE_S: Final = 1.0
 _SWITCH_S: Final = 0.1
@@ -32,13 +37,25 @@ _QUIET_S: Final = 0.1
 _QUIET_LIMIT_S: Final = 2.0
 
 
-async def find_module(channel: AtChannel, baudrate: int, *, cut_off: bool) -> int:
+async def find_module(
+    channel: AtChannel,
+    baudrate: int,
+    *,
+    cut_off: bool = False,
+    quiet_until: float = -inf,
+    limit_s: float = 0.0,
+) -> int:
     """Get an OK out of the module, at whatever speed it has.
+
+    A module that is just booting is most likely at the configured speed, or at the one it
+    has from the factory: these two are tried between all others.
 
     Args:
         channel: the line.
         baudrate: the speed to try first.
-        cut_off: the last session may have left a payload pending.
+        cut_off: the last run may have left a payload pending.
+        quiet_until: say nothing before this time: a payload is known to be pending.
+        limit_s: go on trying for so long, seconds; the speeds are tried once at least.
 
     Returns:
         The speed at which it answers.
@@ -47,35 +64,57 @@ async def find_module(channel: AtChannel, baudrate: int, *, cut_off: bool) -> in
         BringUpFailed: it does not answer at any.
         LineError: the device failed.
     """
-    first = _PROBES[:1] if cut_off else _PROBES  # each byte may be somebody's payload
-    if await _answers(channel, baudrate, _FIRST_PROBE_S, first):
+    if quiet_until > trio.current_time():
+        log.warning("a send was cut off: listening until the module gives it up")
+        await trio.sleep_until(quiet_until)
+    deadline = trio.current_time() + limit_s
+    if await _answers(channel, baudrate, _FIRST_PROBE_S):
         return baudrate
-    if cut_off:
+    if cut_off:  # each byte more may be somebody's payload
         log.warning("the last session was cut off: listening until a pending send times out")
         await trio.sleep(channel.data_entry_s)
         if await _answers(channel, baudrate, _FIRST_PROBE_S):
             return baudrate
-    for speed in dict.fromkeys((baudrate, *SPEEDS)):
-        if await _answers(channel, speed, _PROBE_S):
-            return speed
-    raise BringUpFailed(
-        "answer", "no answer to AT at any speed (powered on? right port? TX and RX crossed?)"
-    )
+    while True:
+        for speed in _sweep(baudrate):
+            if await _answers(channel, speed, _PROBE_S):
+                return speed
+        for speed in dict.fromkeys((baudrate, SPEEDS[0])):
+            if await _answers(channel, speed, _PROBE_S, _UNUSUAL):
+                return speed
+        if trio.current_time() >= deadline:
+            raise BringUpFailed(
+                "answer",
+                "no answer to AT at any speed (powered on? right port? TX and RX crossed?)",
+            )
+
+
+def _sweep(baudrate: int) -> Iterator[int]:
+    """All speeds, and the likely ones again and again."""
+    likely = tuple(dict.fromkeys((baudrate, SPEEDS[0])))
+    for speed in SPEEDS[1:]:
+        yield from likely
+        if speed not in likely:
+            yield speed
 
 
 async def _answers(
     channel: AtChannel,
     speed: int,
     wait_s: float,
-    probes: tuple[AnyCommand, ...] = _PROBES,
+    probes: tuple[AnyCommand, ...] = _ATTENTION,
 ) -> bool:
     """Try a speed; on success the line is left quiet, with no answer outstanding."""
     await channel.port.set_line(baudrate=speed, rtscts=False)
     await channel.wait_quiet(_QUIET_S, _QUIET_LIMIT_S)
     for probe in probes:
-        if await channel.probe(probe, wait_s):
-            await channel.wait_quiet(_QUIET_S, _QUIET_LIMIT_S)
-            return True
+        for _ in range(_REFUSED_TRIES):
+            understood = channel.lines_in
+            if await channel.probe(probe, wait_s):
+                await channel.wait_quiet(_QUIET_S, _QUIET_LIMIT_S)
+                return True
+            if channel.lines_in == understood:  # nothing that makes sense at this speed
+                break
     return False
 
 

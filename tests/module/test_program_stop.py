@@ -1,6 +1,5 @@
 """The program stops in time; the gate and the pauses between sessions."""
 
-import random
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,7 @@ import trio.testing
 from trio.testing import MockClock
 
 from modemproxy import app
-from modemproxy.module.lifecycle import Backoff, SessionGate
+from modemproxy.module.lifecycle import SessionGate
 from modemproxy.module.session import Session
 from modemproxy.module.state import StateStore
 
@@ -94,19 +93,3 @@ async def test_the_gate_lets_everyone_in_who_waited(autojump_clock: MockClock) -
         with gate.opened(session):
             await trio.testing.wait_all_tasks_blocked()
     assert len(came) == 4
-
-
-def test_pauses_double_up_to_five_minutes_and_are_forgotten_when_stable() -> None:
-    random.seed(1)
-    backoff = Backoff()
-    pauses = [backoff.next_pause(device_missing=False, up_for_s=1) for _ in range(14)]
-    for pause, want in zip(pauses, [0.5 * 2**n for n in range(10)] + [300] * 4, strict=True):
-        assert 0.8 * min(want, 300) <= pause <= 1.2 * min(want, 300)
-    assert len({pause / want for pause, want in zip(pauses[10:], [300] * 4, strict=True)}) > 1
-    assert backoff.next_pause(device_missing=False, up_for_s=61) <= 0.6
-
-
-def test_a_missing_device_is_looked_for_every_two_seconds() -> None:
-    backoff = Backoff()
-    pauses = [backoff.next_pause(device_missing=True, up_for_s=1) for _ in range(20)]
-    assert max(pauses) <= 2.4

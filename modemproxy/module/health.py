@@ -1,0 +1,230 @@
+"""Whether the module still is what bring-up made of it: asked now and then, and on suspicion.
+
+Every ten seconds one command: with links open ``CIPCLOSE?`` (it finds a lost ``+IPCLOSE``),
+without ``CIPRXGET?``, whose 0 is the set-back of a reboot that nobody heard of; every
+minute the address and the registration. Whatever a healthy line never shows (an echo, a
+result nobody asked for, rubbish) is looked into at once, with less patience than usual.
+
+A stall is the quiet failure: sends are accepted and nobody acknowledges them. One link
+alone is a far side that does not read, which is its right. When no link that has bytes
+under way makes progress, and nothing arrives either, a probe decides: one more connection
+to where the stalled one goes. No answer to that: the network is gone, though it says no
+word of it.
+"""
+
+import logging
+from collections.abc import Callable
+from math import inf
+from typing import Final
+
+import trio
+
+from modemproxy.at.results import Refused, TcpipErr
+from modemproxy.at.subscription import QueryRegistration, QuerySim
+from modemproxy.at.tcpip import QueryIp, QueryLinks, QueryNet, QueryReceiveMode
+from modemproxy.errors import (
+    CommandError,
+    LinkError,
+    LinkRefused,
+    ModemProxyError,
+    ModuleRebooted,
+    NetworkError,
+)
+from modemproxy.line.scheduler import Scheduler
+from modemproxy.module.link import Link
+from modemproxy.module.pool import LinkPool
+from modemproxy.module.subscriber import REGISTERED
+
+log = logging.getLogger(__name__)
+
+CHECK_S: Final = 10.0
+_ROUNDS_A_MINUTE: Final = 6
+#: A healthy module answers a plain question in milliseconds.
+_SUSPECT_LIMIT_S: Final = 3.0
+#: No byte acknowledged for this long is worth a probe.
+STALL_PROBE_S: Final = 25.0
+_STALL_LOOK_S: Final = 5.0
+_PROBE_LIMIT_S: Final = 15.0
+_PROBE_REST_LIMIT_S: Final = 300.0
+
+
+class Health:
+    """Watches one session.
+
+    Args:
+        scheduler: the line.
+        pool: the links.
+        address: the module's own, as bring-up found it.
+        fail: called with what broke; it ends the session.
+    """
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        pool: LinkPool,
+        address: str,
+        fail: Callable[[ModemProxyError], None],
+    ) -> None:
+        self._execute = scheduler.execute
+        self._pool = pool
+        self._address = address
+        self._fail = fail
+        self._suspected = trio.Event()
+        self._unregistered = False
+        self._rounds = 0
+        self._probe_rest_s = STALL_PROBE_S
+
+    def suspect(self, why: str) -> None:
+        """Something was odd: look now whether the module still is as we set it."""
+        log.warning("odd on the line: %s", why)
+        self._suspected.set()
+
+    async def watch(self) -> None:
+        """Check until cancelled.
+
+        Raises:
+            LineError: the line ended.
+        """
+        while True:
+            with trio.move_on_after(CHECK_S):
+                await self._suspected.wait()
+            suspected = self._suspected.is_set()
+            self._suspected = trio.Event()
+            try:
+                await (self._check_suspicion() if suspected else self._check())
+            except CommandError as error:
+                log.warning("health: %s", error)
+
+    async def _check_suspicion(self) -> None:
+        limit = _SUSPECT_LIMIT_S
+        if await self._execute(QueryReceiveMode(), limit_s=limit) != 1:
+            self._fail(ModuleRebooted("the module restarted silently (its settings are gone)"))
+        elif not await self._execute(QueryNet(), limit_s=limit):
+            self._fail(NetworkError("the module's network is closed (NETOPEN? says so)"))
+
+    async def _check(self) -> None:
+        self._rounds += 1
+        if self._pool.links:
+            await self._sweep()
+        elif await self._execute(QueryReceiveMode()) != 1:
+            self._fail(ModuleRebooted("the module restarted silently (its settings are gone)"))
+        if self._rounds % _ROUNDS_A_MINUTE == 0:
+            await self._check_address()
+        elif self._rounds % _ROUNDS_A_MINUTE == _ROUNDS_A_MINUTE // 2:
+            await self._check_registration()
+
+    async def _sweep(self) -> None:
+        """Find links that the module closed without our hearing of it."""
+        asked = dict(self._pool.links)
+        states = await self._execute(QueryLinks())
+        lost = [
+            link
+            for number, link in asked.items()
+            if number < len(states)
+            and not states[number]
+            and self._pool.links.get(number) is link
+            and not link.far_closed
+        ]
+        if not lost:
+            return
+        if await self._execute(QueryReceiveMode()) != 1:
+            self._fail(ModuleRebooted("the module restarted silently (its settings are gone)"))
+        elif await self._check_address():  # no far side closed if it was the network
+            for link in lost:
+                log.warning("link %d was closed, and the report of it lost", link.number)
+                link.note_far_close(1)
+
+    async def _check_address(self) -> bool:
+        """Whether the stack is up with the address it had."""
+        try:
+            address = await self._execute(QueryIp())
+        except Refused as error:
+            if error.failure.is_network_closed:
+                self._fail(NetworkError(f"the module's network is closed ({error})"))
+                return False
+            return True
+        if address != self._address:
+            self._fail(NetworkError(f"the address changed to {address}"))
+            return False
+        return True
+
+    async def _check_registration(self) -> None:
+        """Twice in a row without a network or a SIM: links only look alive."""
+        try:
+            registered = await self._execute(QueryRegistration("CEREG")) in REGISTERED
+            registered = registered or (
+                await self._execute(QueryRegistration("CGREG")) in REGISTERED
+            )
+        except Refused:
+            return  # no firmware at a loss for words is without a network for that
+        if registered or not self._unregistered:
+            self._unregistered = not registered
+            if self._unregistered:
+                self._rounds = _ROUNDS_A_MINUTE // 2 - 2  # and again soon
+        else:
+            self._fail(NetworkError("the module is not registered any more"))
+
+    async def check_sim(self) -> None:
+        """The SIM is said to be gone: ask.
+
+        Raises:
+            LineError: the line ended.
+        """
+        try:
+            state = await self._execute(QuerySim(), limit_s=_SUSPECT_LIMIT_S)
+        except CommandError as error:
+            state = error.reason
+        if state != "READY":
+            self._fail(NetworkError(f"the SIM is not ready any more ({state})"))
+
+    # -- stalls ---------------------------------------------------------------------------
+
+    async def watch_stalls(self) -> None:
+        """Look for a network that is dead without a word, until cancelled.
+
+        Raises:
+            LineError: the line ended.
+        """
+        probed_at = -inf
+        while True:
+            await trio.sleep(_STALL_LOOK_S)
+            now = trio.current_time()
+            stalled = self._stalled(now)
+            if stalled is None:
+                self._probe_rest_s = STALL_PROBE_S
+            elif now - probed_at >= self._probe_rest_s:
+                await self._probe(stalled)
+                probed_at = trio.current_time()
+                self._probe_rest_s = min(_PROBE_REST_LIMIT_S, self._probe_rest_s * 2)
+
+    def _stalled(self, now: float) -> Link | None:
+        """A link without progress, if no link has any."""
+        links = list(self._pool.links.values())
+        if any(now - link.inbound.data_at < STALL_PROBE_S for link in links):
+            return None
+        waiting = [link for link in links if link.outbound.stuck_since is not None]
+        if any(now - (link.outbound.stuck_since or now) < STALL_PROBE_S for link in waiting):
+            return None
+        return waiting[0] if waiting else None
+
+    async def _probe(self, stalled: Link) -> None:
+        """One more connection to where the stalled one goes."""
+        log.warning(
+            "nothing is acknowledged for %.0f s: trying whether %s can be reached at all",
+            STALL_PROBE_S,
+            stalled.target,
+        )
+        host, _, port = stalled.target.rpartition(":")
+        try:
+            with trio.fail_after(_PROBE_LIMIT_S):
+                async with self._pool.open(host, int(port), weight=1, queue_s=1):
+                    return
+        except LinkRefused as error:
+            alive = error.code == TcpipErr.NOT_SUPPORTED  # an answer, though a refusal
+            reason = str(error)
+        except LinkError:
+            return  # no number free: nothing was learned
+        except trio.TooSlowError:
+            alive, reason = False, f"no answer within {_PROBE_LIMIT_S:.0f} s"
+        if not alive and self._stalled(trio.current_time()) is not None:
+            self._fail(NetworkError(f"nothing gets through any more (probe: {reason})"))

@@ -1,0 +1,101 @@
+"""Waiting for better times: while the ladder pauses, the module is watched.
+
+A pause may last minutes, and the SIM may be back, or the network, or the module itself,
+after seconds. So the line is listened to, and a module that answers is asked for its SIM
+and its registration every five seconds. A change for the better ends the pause.
+"""
+
+from typing import Final
+
+import trio
+
+from modemproxy.at.subscription import QueryRegistration, QuerySim
+from modemproxy.at.urcs import BootProgress, ModuleBooted, PacketEvent, Registration, SimState
+from modemproxy.errors import CommandError
+from modemproxy.line.channel import AtChannel
+from modemproxy.module.dialogue import Dialogue
+from modemproxy.module.subscriber import REGISTERED
+
+_POLL_S: Final = 5.0
+_ANSWER_S: Final = 3.0
+_LISTEN_S: Final = 0.25
+#: What a module says in the midst of its boot is no invitation yet.
+_SETTLE_S: Final = 1.0
+
+
+class Vigil:
+    """Watches over one pause.
+
+    Attributes:
+        better: why the pause was cut short; empty when it was not.
+    """
+
+    def __init__(self, channel: AtChannel) -> None:
+        self._channel = channel
+        self._dialogue = Dialogue(channel)
+        self._heard_at_first = channel.lines_in
+        self._state: tuple[str, bool] | None = None
+        self.better = ""
+
+    async def wait(self, limit_s: float, *, ask: bool) -> None:
+        """Wait, at most ``limit_s`` seconds.
+
+        Args:
+            limit_s: the pause.
+            ask: the module answers, so it may be asked; else only listen for it.
+
+        Raises:
+            LineError: the line ended.
+        """
+        with trio.move_on_after(limit_s):
+            while not self.better:
+                if ask:
+                    await self._poll()
+                await self._listen(_POLL_S, strangers=not ask)
+            await trio.sleep(_SETTLE_S)
+
+    async def _listen(self, seconds: float, *, strangers: bool) -> None:
+        """Hear what the module says; with ``strangers`` any word of it is good news."""
+        with trio.move_on_after(seconds):
+            while not self.better:
+                await trio.sleep(_LISTEN_S)
+                for urc in self._dialogue.take_heard():
+                    self.better = self.better or _good_news(urc)
+                if strangers and self._channel.lines_in != self._heard_at_first:
+                    self.better = "the module speaks"
+
+    async def _poll(self) -> None:
+        state = (await self._sim(), await self._registered())
+        before, self._state = self._state, state
+        if before is None:
+            return
+        if state[0] == "READY" != before[0]:
+            self.better = "the SIM is ready"
+        elif state[1] and not before[1]:
+            self.better = "registered"
+
+    async def _sim(self) -> str:
+        try:
+            return await self._channel.roundtrip(QuerySim(), limit_s=_ANSWER_S)
+        except CommandError as error:
+            return error.reason
+
+    async def _registered(self) -> bool:
+        try:
+            query = QueryRegistration("CEREG")
+            return await self._channel.roundtrip(query, limit_s=_ANSWER_S) in REGISTERED
+        except CommandError:
+            return False
+
+
+def _good_news(urc: object) -> str:
+    match urc:
+        case ModuleBooted() | BootProgress():
+            return "the module has started"
+        case SimState("READY"):
+            return "the SIM is ready"
+        case Registration(_, stat) if stat in REGISTERED:
+            return "registered"
+        case PacketEvent(text) if "PDN ACT" in text:
+            return "the bearer is up"
+    return ""
