@@ -73,6 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     run = commands.add_parser("run", help="run the proxy in the foreground")
     run.add_argument("--config", metavar="FILE", help="the configuration")
+    run.add_argument(
+        "--record", metavar="FILE", help="append a transcript of the serial line, to send in"
+    )
     check = commands.add_parser("check", help="validate a configuration, open nothing")
     check.add_argument("file", nargs="?", metavar="FILE", help="the configuration")
     demo = commands.add_parser("demo", help="the whole thing on this machine, no hardware")
@@ -111,7 +114,8 @@ def _run(args: argparse.Namespace) -> int:
     from modemproxy import app, logs
 
     logs.set_up(config.log.level, config.log.format)
-    trio.run(app.run, config)
+    with logs.recording(args.record):
+        trio.run(app.run, config)
     return 0
 
 

@@ -4,13 +4,20 @@ Text under systemd (``JOURNAL_STREAM`` is set) carries the level as ``<N>`` and 
 time to the journal. JSON is one object a line.
 """
 
+import io
 import json
 import logging
 import os
+import stat
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
+
+from modemproxy.errors import ConfigError
+
+log = logging.getLogger(__name__)
 
 _PRIORITIES: Final = {
     logging.DEBUG: 7,
@@ -78,3 +85,68 @@ def set_up(level: str, form: str, environ: Mapping[str, str] = os.environ) -> No
     root.handlers[:] = [handler]
     root.propagate = False
     root.setLevel(level.upper())
+
+
+@contextmanager
+def recording(path: str | None) -> Iterator[None]:
+    """Append the wire transcript to a file while the body runs, whatever the log's level.
+
+    Args:
+        path: the file, made with mode 0600, and set to that if it is there already; None
+            records nothing.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
+    if path is None:
+        yield
+        return
+    wire = logging.getLogger("modemproxy.wire")
+    level, propagate = wire.level, wire.propagate
+    with _open_private(path) as file:
+        handler = _Recorder(path, file)
+        wire.propagate = wire.isEnabledFor(logging.DEBUG)  # the log does not get more by it
+        wire.setLevel(logging.DEBUG)
+        wire.addHandler(handler)
+        try:
+            yield
+        finally:
+            wire.removeHandler(handler)
+            wire.setLevel(level)
+            wire.propagate = propagate
+
+
+def _open_private(path: str) -> io.FileIO:
+    file = None
+    try:
+        file = open(path, "ab", buffering=0, opener=_create_private)  # noqa: SIM115
+        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            os.fchmod(file.fileno(), 0o600)
+    except OSError as error:
+        if file is not None:
+            file.close()
+        raise ConfigError([f"--record {path}: {error.strerror}"]) from None
+    return file
+
+
+def _create_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+class _Recorder(logging.Handler):
+    """Writes messages to a file until that fails; the proxy goes on without it."""
+
+    def __init__(self, path: str, file: io.FileIO) -> None:
+        super().__init__()
+        self._path = path
+        self._file: io.FileIO | None = file
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line at once: it is wanted most of a program that ended badly."""
+        if self._file is None:
+            return
+        try:
+            self._file.write(record.getMessage().encode("ascii", "backslashreplace") + b"\n")
+        except OSError as error:
+            self._file = None
+            log.error("--record %s: %s: recording ends", self._path, error.strerror)

@@ -29,13 +29,14 @@ MAY_IMPORT_EMULATOR = {"cli", "demo", "bench", "emulator"}
 #: Inside at/: who may import whom.
 AT = {
     "framer": set(),
+    "trailer": set(),
     "results": set(),
     "urcs": set(),
     "commands": {"urcs"},
     "subscription": {"commands", "urcs"},
     "tcpip": {"commands", "urcs"},
     "transfer": {"commands", "urcs"},
-    "dte": {"framer", "results", "urcs", "commands", "transfer"},
+    "dte": {"framer", "results", "urcs", "commands", "trailer", "transfer"},
 }
 FILES = sorted(ROOT.rglob("*.py"))
 

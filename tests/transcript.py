@@ -8,11 +8,13 @@ r"""Transcripts: a dialogue as a text, and a player that is the module's end of 
     >| hello                the DTE sends exactly these bytes
     @ 2.5                   virtual seconds pass, in which the DTE says nothing
     ! hangup                the line dies
+    = words                 what a recorded line meant; for ``tests/replay.py``, not here
     # words                 a comment
 
 ``\r \n \\ \xNN`` are escapes (not in ``>`` lines). ``{n}`` stands for n bytes: any are
-taken from the DTE, ``filler(n)`` comes from the module. ``*`` in a ``>`` line is any byte
-(a masked secret). This is what ``modemproxy.line.wirelog`` writes, so a log replays.
+taken from the DTE, ``filler(n)`` comes from the module; ``{nx}`` is n of ``x``. ``*`` in a
+``>`` line is any byte (a masked secret). This is what ``modemproxy.line.wirelog`` writes,
+so a log replays.
 """
 
 import re
@@ -30,7 +32,7 @@ FOLDER = Path(__file__).parent / "transcripts"
 #: Cuts of what the module says; 0 is whole.
 CHOPS = (0, 1, 2, 3, 7)
 
-_PARTS = re.compile(r"\{(\d+)\}|([^{]+|\{)")
+_PARTS = re.compile(r"\{(\d+)(x?)\}|([^{]+|\{)")
 _ESCAPE = re.compile(rb"\\(?:x([0-9a-fA-F]{2})|(.))", re.DOTALL)
 _SIMPLE = {b"r": b"\r", b"n": b"\n", b"t": b"\t", b"\\": b"\\", b"0": b"\0"}
 
@@ -44,14 +46,16 @@ class Step:
     """One line of a transcript.
 
     Attributes:
-        kind: ``>``, ``<``, ``@`` or ``!``.
+        kind: ``>``, ``<``, ``@``, ``!`` or ``=``.
         data: the bytes; of the DTE's, None is any byte.
+        text: the words of ``=``; the command of ``>``, which exact bytes have not.
     """
 
     number: int
     kind: str
     data: tuple[int | None, ...] = ()
     pause_s: float = 0.0
+    text: str = ""
 
 
 def filler(size: int) -> bytes:
@@ -76,7 +80,7 @@ def _step(number: int, line: str) -> Step:
     sign, _, rest = line.partition(" ")
     if sign == ">":
         known = (None if char == "*" else ord(char) for char in rest)
-        return Step(number, ">", (*known, 0x0D))
+        return Step(number, ">", (*known, 0x0D), text=rest)
     if sign == ">|":
         return Step(number, ">", tuple(_exact(rest, anything=True)))
     if sign == "<":
@@ -85,6 +89,8 @@ def _step(number: int, line: str) -> Step:
         return Step(number, "<", tuple(_exact(rest, anything=False)))
     if sign == "@":
         return Step(number, "@", pause_s=float(rest))
+    if sign == "=":
+        return Step(number, "=", text=rest)
     if (sign, rest) == ("!", "hangup"):
         return Step(number, "!")
     raise ValueError(f"line {number}: no transcript: {line!r}")
@@ -93,7 +99,9 @@ def _step(number: int, line: str) -> Step:
 def _exact(text: str, *, anything: bool) -> Iterator[int | None]:
     for match in _PARTS.finditer(text):
         if match[1] is None:
-            yield from _unescape(match[2])
+            yield from _unescape(match[3])
+        elif match[2]:
+            yield from b"x" * int(match[1])
         elif anything:
             yield from [None] * int(match[1])
         else:
@@ -144,7 +152,7 @@ class Player:
                 await self._say(bytes(byte for byte in step.data if byte is not None))
             elif step.kind == "@":
                 await self._pause(step)
-            else:
+            elif step.kind == "!":
                 await self._stream.aclose()
             self.reached += 1
         await trio.testing.wait_all_tasks_blocked()

@@ -9,15 +9,12 @@ brought, ``next_event()`` yields one event or None. Rules:
 2. A command ends with OK, ERROR or +CME ERROR on a line of its own. ``abandon()`` gives
    one up; what it still says later belongs to nobody and satisfies nobody.
 3. ``>`` counts only while a prompt is due. OK before it is somebody else's.
-4. A read must bring its own header (right link, not more than asked) and a trailer. The
-   two documented trailers differ by one CR LF; a session has one of them, learned from
-   its first read. Anything else means that bytes of the payload were lost on the line:
-   ``Broken``. Lines that land between payload and OK add two CR LF each and are allowed.
+4. A read must bring its own header (right link, not more than asked) and a trailer
+   (``at/trailer.py``). Anything else means that bytes were lost on the line: ``Broken``.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from modemproxy.at.commands import Command
 from modemproxy.at.framer import Framer, Line, Payload, Token
@@ -29,6 +26,7 @@ from modemproxy.at.results import (
     parse_final,
     tcpip_error_text,
 )
+from modemproxy.at.trailer import Trailer
 from modemproxy.at.transfer import ReadData, ReadReply
 from modemproxy.at.urcs import Pushed, Urc, parse_urc
 from modemproxy.errors import LocalProtocolError, RemoteProtocolError
@@ -94,10 +92,6 @@ class Unknown:
 
 Event = Completed | Failed | Broken | PromptReady | Echoed | Stray | StrayPrompt | Unknown | Urc
 
-_TRAILERS: Final = (b"\r\n", b"\r\n\r\n")
-#: So many reads in a row that do not fit mean that the one learned from was damaged.
-_MISFITS: Final = 3
-
 
 class Dte:
     """Data Terminal Equipment: pairs the module's lines with the one command in flight."""
@@ -106,11 +100,7 @@ class Dte:
         self._framer = Framer()
         self._command: AnyCommand | None = None
         self._forget()
-        #: The trailer of this session's reads, once seen.
-        self.trailer: bytes | None = None
-        self._misfits = 0
-        #: Called with every token, for a wire transcript.
-        self.tap: Callable[[Token], None] | None = None
+        self.trailer = Trailer()
 
     def _forget(self) -> None:
         self._command = None
@@ -119,9 +109,9 @@ class Dte:
         self._failure: Failure | None = None
         self._prompted = False
         self._handed_over = False
+        self._echoed = False
         self._payload: Payload | None = None
-        self._tail = b""
-        self._tail_lines = 0
+        self._final_lead = b""
 
     @property
     def in_flight(self) -> AnyCommand | None:
@@ -137,6 +127,11 @@ class Dte:
     def receiving(self) -> bool:
         """An answer with a payload has begun and not ended."""
         return self._framer.missing > 0 or self._payload is not None
+
+    @property
+    def unframed_rubbish(self) -> int:
+        """How many bytes have come, outside any payload, that are the start of no text."""
+        return 0 if self._framer.missing else self._framer.rubbish
 
     @property
     def prompted(self) -> bool:
@@ -168,6 +163,8 @@ class Dte:
         if payload is None or not self._prompted or self._handed_over:
             raise LocalProtocolError("payload without a prompt")
         self._handed_over = True
+        if self._echoed:
+            self._framer.expect_echo(payload)
         return payload
 
     def abandon(self) -> None:
@@ -186,8 +183,6 @@ class Dte:
             RemoteProtocolError: bytes that are no AT dialogue; framing goes on behind them.
         """
         while (token := self._framer.next_token()) is not None:
-            if self.tap is not None:
-                self.tap(token)
             event = self._meaning(token)
             if event is not None:
                 return event
@@ -202,6 +197,8 @@ class Dte:
 
     def _read_prompt(self) -> Event:
         command = self._command
+        if self._payload is not None:
+            self.trailer.doubt()
         if command is None or command.payload is None or self._prompted:
             return StrayPrompt()
         self._prompted = True
@@ -214,16 +211,18 @@ class Dte:
         if not isinstance(command, ReadData) or self._payload is not None:
             return Stray(f"{len(payload.data)} bytes of link {payload.link}")
         self._payload = payload
+        self.trailer.begin()
         return None
 
     def _read_line(self, line: Line) -> Event | None:
         final = parse_final(line.text)
-        if self._payload is not None:
-            self._tail += line.lead
-            self._tail_lines += final is None
         if final is not None:
+            self._final_lead = line.lead
             return self._end(final)
+        if self._payload is not None:
+            self.trailer.add_line(line.lead)
         if line.text == self._sent_line or line.text[:3] in (b"AT+", b"ATE"):
+            self._echoed = True
             return Echoed(line.text)
         return self._read_information(line.text)
 
@@ -238,6 +237,8 @@ class Dte:
                 return None
         urc = parse_urc(text)
         if urc is None:
+            if self._payload is not None and text[:1] not in b"+*^":
+                self.trailer.doubt()
             return Unknown(text)
         if command is not None and (err := command.outcome(urc)) is not None:
             self._failure = Failure(Dialect.TAGGED, err, tcpip_error_text(err)) if err else None
@@ -276,19 +277,6 @@ class Dte:
             raise RemoteProtocolError(
                 f"{command.shown}: got {len(payload.data)} bytes of link {payload.link}"
             )
-        if payload.data:
-            self._check_trailer(command)
+        if not self.trailer.fits(self._final_lead, empty=not payload.data):
+            raise RemoteProtocolError(f"{command.shown}: wrong trailer {self.trailer.seen!r}")
         return ReadReply(payload.data, payload.rest or 0)
-
-    def _check_trailer(self, command: ReadData) -> None:
-        """Bytes lost inside the payload make it eat its trailer; the rest betrays it."""
-        between = 4 * self._tail_lines
-        trailer = self._tail[: len(self._tail) - between]
-        legal = trailer in _TRAILERS and self._tail == b"\r\n" * (len(self._tail) // 2)
-        fits = legal and trailer == (self.trailer or trailer)
-        self._misfits = 0 if fits else self._misfits + 1
-        if not fits:
-            if self._misfits >= _MISFITS:
-                self.trailer = None
-            raise RemoteProtocolError(f"{command.shown}: wrong trailer {self._tail!r}")
-        self.trailer = trailer

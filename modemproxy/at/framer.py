@@ -34,6 +34,7 @@ _READ_HEADER: Final = re.compile(
 _PUSH_HEADER: Final = re.compile(rb"\+IPD\s*(\d{1,9}):?$")
 _LINK_PUSH_HEADER: Final = re.compile(rb"\+RECEIVE,\s*(\d{1,9})\s*,\s*(\d{1,9}):?$")
 _BLANK: Final = b"\r\n \t\0"
+_BLANKS: Final = re.compile(rb"[\r\n \t\0]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,9 @@ class Framer:
         self._buffer = bytearray()
         self._lead = bytearray()
         self._header: tuple[int | None, int, int | None] | None = None
+        self._echo = b""
+        #: How many bytes were dropped as an echo, in all.
+        self.echoed = 0
 
     @property
     def missing(self) -> int:
@@ -82,9 +86,43 @@ class Framer:
             return 0
         return max(0, self._header[1] - len(self._buffer))
 
+    @property
+    def buffered(self) -> int:
+        """How many bytes are here that no token has taken yet."""
+        return len(self._buffer)
+
+    @property
+    def rubbish(self) -> int:
+        """How long a line has begun that is not text."""
+        return 0 if self._echo or self._buffer.isascii() else len(self._buffer)
+
+    @property
+    def awaits_echo(self) -> bool:
+        """Whether an echo is due; then all that is buffered is its beginning."""
+        return bool(self._echo)
+
     def receive_data(self, data: bytes) -> None:
         """Store bytes from the line."""
         self._buffer += data
+
+    def expect_echo(self, data: bytes) -> None:
+        """Drop ``data`` if it comes next: with echo on, what we send comes back.
+
+        What may be its beginning is held until that is known. The first byte that differs
+        makes text of all of it.
+        """
+        self._echo = data
+
+    def _waits_for_echo(self) -> bool:
+        """Drop the echo if it is here; say whether it may still come."""
+        echo, size = self._echo, len(self._buffer)
+        if size < len(echo) and echo.startswith(self._buffer):
+            return True
+        if self._buffer.startswith(echo):
+            del self._buffer[: len(echo)]
+            self.echoed += len(echo)
+        self._echo = b""
+        return False
 
     def next_token(self) -> Token | None:
         """Return the next token, or None when more bytes are needed.
@@ -93,6 +131,8 @@ class Framer:
             RemoteProtocolError: a line longer than any the module writes; what was
                 buffered of it is dropped, and framing goes on behind it.
         """
+        if self._echo and self._waits_for_echo():
+            return None
         if self._header is None:
             token = self._next_text()
             if token is not None or self._header is None:
@@ -100,10 +140,11 @@ class Framer:
         return self._next_payload()
 
     def reset(self) -> None:
-        """Give up an announced payload and drop what came of it: it was never text."""
-        if self._header is not None:
+        """Give up a payload or its echo, and drop what came of it: it was never text."""
+        if self._header is not None or self._echo:
             self._buffer.clear()
         self._header = None
+        self._echo = b""
         self._lead.clear()
 
     def _next_payload(self) -> Payload | None:
@@ -135,15 +176,13 @@ class Framer:
         return Line(text, self._take_lead())
 
     def _skip_blank(self) -> None:
-        buffer = self._buffer
-        size = len(buffer)
-        blank = 0
-        while blank < size and buffer[blank] in _BLANK:
-            blank += 1
-        if blank:
-            self._lead += bytes(buffer[:blank]).translate(None, b" \t\0")
-            del buffer[:blank]
+        match = _BLANKS.match(self._buffer)
+        if match is not None:
+            self._lead += match[0].translate(None, b" \t\0")
             del self._lead[:-64]  # a line idling in CRs must not grow us
+            end = match.end()
+            del match  # it holds on to the buffer, which is about to change
+            del self._buffer[:end]
 
     def _line_end(self) -> int:
         """Where the text of the first line ends, or -1 while that is not known."""

@@ -15,7 +15,7 @@ so all fairness lies in the choice and in the size of it.
   share: its exchanges count in virtual time too.
 * Control (opens, closes, queries of the session) goes before data, but at most every
   fourth exchange while data waits.
-* Upkeep (safety polls, probes) uses idle time, and 2 % of a busy line.
+* Upkeep (safety polls, probes) uses idle time, and 1 % of a busy line.
 * Late choice of size: a full chunk, unless interactive work of another link was seen
   within the last second; then the largest chunk whose exchange stays under a bound that
   depends on the line's speed.
@@ -142,7 +142,7 @@ class Policy:
         self.latency_s = 0.005
         self._accounts: dict[int, Account] = {}
         self._lane = Bucket(rate=0.50, burst=0.250, level=0.250)
-        self._upkeep = Bucket(rate=0.02, burst=0.100, floor=-0.500, level=0.100)
+        self._upkeep = Bucket(rate=0.01, burst=0.100, floor=-0.500, level=0.100)
         self._since_control = 3
 
     def add(self, key: int, weight: float) -> None:

@@ -22,7 +22,6 @@ import logging
 import os
 import struct
 import termios
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -45,7 +44,12 @@ class Port(trio.abc.Stream):
         """Change speed and flow control; a line without either ignores it."""
         await trio.lowlevel.checkpoint()
 
-    def send_nowait(self, data: bytes) -> int:
+    @property
+    def unsent(self) -> int:
+        """Bytes that were written and have not left; 0 where that is not known."""
+        return 0
+
+    def send_nowait(self, data: bytes | memoryview) -> int:
         """Write what can be written without waiting; return how many bytes that was.
 
         Raises:
@@ -161,7 +165,10 @@ class SerialPort(Port):
     @property
     def unsent(self) -> int:
         """Bytes the kernel still has to put on the wire."""
-        raw = fcntl.ioctl(self._raw.fd, termios.TIOCOUTQ, struct.pack("i", 0))
+        try:
+            raw = fcntl.ioctl(self._raw.fd, termios.TIOCOUTQ, struct.pack("i", 0))
+        except OSError:  # the device is gone, and the reader has more to say about that
+            return 0
         value: int = struct.unpack("i", raw)[0]
         return value
 
@@ -177,13 +184,14 @@ class SerialPort(Port):
         except (OSError, ValueError) as error:
             raise LineClosed(f"{self._path}: cannot set {baudrate} baud: {error}") from error
 
-    def send_nowait(self, data: bytes) -> int:
+    def send_nowait(self, data: bytes | memoryview) -> int:
         """Write what the kernel takes at once."""
-        with self._translated():
-            try:
-                return os.write(self._raw.fd, data)
-            except BlockingIOError:
-                return 0
+        try:
+            return os.write(self._raw.fd, data)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            raise self._broken(error) from error
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Write all of ``data``; a checkpoint only when the kernel's buffer is full.
@@ -195,17 +203,17 @@ class SerialPort(Port):
         """
         await trio.lowlevel.checkpoint_if_cancelled()
         view = memoryview(data)
-        with self._translated():
-            while view:
-                try:
-                    view = view[os.write(self._raw.fd, view) :]
-                except BlockingIOError:
-                    await trio.lowlevel.wait_writable(self._raw.fd)
+        while view:
+            if not (sent := self.send_nowait(view)):
+                await self.wait_send_all_might_not_block()
+            view = view[sent:]
 
     async def wait_send_all_might_not_block(self) -> None:
         """Wait until the kernel would take a byte."""
-        with self._translated():
+        try:
             await trio.lowlevel.wait_writable(self._raw.fd)
+        except OSError as error:
+            raise self._broken(error) from error
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Return what has arrived, at least a byte; ``b""`` only after a hang-up.
@@ -213,25 +221,22 @@ class SerialPort(Port):
         Raises:
             trio.BrokenResourceError: the device failed.
         """
-        with self._translated():
-            while True:
+        while True:
+            try:
                 await trio.lowlevel.wait_readable(self._raw.fd)
-                try:
-                    return os.read(self._raw.fd, max_bytes or 65536)
-                except BlockingIOError:
-                    continue
+                return os.read(self._raw.fd, max_bytes or 65536)
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                raise self._broken(error) from error
 
     async def aclose(self) -> None:
         """Close the port, dropping what was not sent."""
         await self._raw.aclose()
         await trio.lowlevel.checkpoint()
 
-    @contextlib.contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise trio.BrokenResourceError(f"{self._path}: {error}") from error
+    def _broken(self, error: OSError) -> trio.BrokenResourceError:
+        return trio.BrokenResourceError(f"{self._path}: {error}")
 
 
 def _why_not(path: str, error: OSError | ValueError) -> str:

@@ -36,7 +36,7 @@ class Line(Protocol):
     """What is needed of a channel."""
 
     data_entry_s: float
-    late_prompt: bool
+    entry_at: float
 
     async def probe(self, command: AnyCommand, wait_s: float) -> bool:
         """Whether OK comes back within ``wait_s`` seconds."""
@@ -64,6 +64,14 @@ async def find_step(line: Line, command: AnyCommand) -> None:
     raise LineSilent(command.shown)
 
 
+async def _keep_silent(line: Line) -> None:
+    """Say nothing until the module gives up; a prompt that comes late begins its time."""
+    while (until := line.entry_at + line.data_entry_s) > trio.current_time():
+        with trio.move_on_at(until):
+            await line.wait_closed()
+            return
+
+
 async def miss_prompt(line: Line, command: SendData) -> None:
     """Deal with a prompt that did not come: return if nothing was handed over.
 
@@ -71,12 +79,12 @@ async def miss_prompt(line: Line, command: SendData) -> None:
         NoAnswer: the module was in data entry; the outcome of the send is not known.
         LineSilent, LineClosed: as ``find_step``.
     """
-    line.late_prompt = False
+    asked_at = line.entry_at
     lost = len(command.data) > _AT_BYTES and await line.probe(Attention(), _PROMPT_PROBE_S)
-    if lost and not line.late_prompt:
+    if lost and line.entry_at == asked_at:
         return
     log.warning("module is in data entry: silent until its own time-out")
-    with trio.move_on_after(line.data_entry_s):
-        await line.wait_closed()
+    line.entry_at = trio.current_time()
+    await _keep_silent(line)
     await find_step(line, command)
     raise NoAnswer(command.shown, handed_over=True)

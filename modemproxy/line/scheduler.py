@@ -15,15 +15,23 @@ from typing import Any, Final, Protocol, TypeVar, cast
 import trio
 
 from modemproxy.at.commands import Command
-from modemproxy.errors import CommandError, LineClosed, ModemProxyError
+from modemproxy.errors import (
+    CommandError,
+    LineClosed,
+    ModemProxyError,
+    first_error,
+)
 from modemproxy.line.channel import AtChannel
 from modemproxy.line.policy import SMALL, Grant, Lane, Offer, Policy, Work
+from modemproxy.line.wakeup import Wakeup
 
 ReplyT = TypeVar("ReplyT")
 
 #: How long a report behind a small send is waited for: its bytes on the wire and a moment.
 _LISTEN_S: Final = 0.001
 _LISTEN_BYTES: Final = 24
+#: How soon to look again at work that is due and may not be done yet.
+_HELD_S: Final = 0.02
 #: Busy answers of this many links within the window close writing for all of them.
 _BUSY_LINKS: Final = 3
 _BUSY_WINDOW_S: Final = 0.2
@@ -46,6 +54,7 @@ class _Request:
     """A control command on its way through the line."""
 
     command: Command[Any]
+    limit_s: float | None = None
     done: trio.Event = field(default_factory=trio.Event)
     reply: object = None
     error: ModemProxyError | None = None
@@ -84,9 +93,12 @@ class Scheduler:
         self._channel = channel
         self._requests: deque[_Request] = deque()
         self._sources: dict[int, Source] = {}
-        self._kicked = trio.Event()
+        self._wakeup = Wakeup()
+        self._kicked = False
         self._current: _Request | None = None
         self._ended = False
+        #: Whose read the last exchange was, -1 when it was something else, and its end.
+        self.just_read = (-1, -math.inf)
         self.policy = policy
         self.write_hold = WriteHold()
 
@@ -108,10 +120,17 @@ class Scheduler:
 
     def kick(self) -> None:
         """Say that an offer may have changed."""
-        self._kicked.set()
+        self._kicked = True
+        self._wakeup.wake()
 
-    async def execute(self, command: Command[ReplyT]) -> ReplyT:
+    async def execute(
+        self, command: Command[ReplyT], *, limit_s: float | None = None
+    ) -> ReplyT:
         """Have one control command done, in order of asking.
+
+        Args:
+            command: what to do.
+            limit_s: a tighter bound on its answer than its own, seconds.
 
         Cancelling takes a command that waits out of the queue; one that is under way
         finishes without us.
@@ -123,7 +142,7 @@ class Scheduler:
         if self._ended:
             raise LineClosed("the line was closed")
         _ = command.text  # text that is not fit for the line is refused here, not in its task
-        request = _Request(command)
+        request = _Request(command, limit_s)
         self._requests.append(request)
         self.kick()
         try:
@@ -142,8 +161,12 @@ class Scheduler:
             LineError: the line ended; every waiter has been told.
         """
         try:
-            while True:
-                await self._step()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._wakeup.keep_time)
+                while True:
+                    await self._step()
+        except* Exception as group:
+            raise first_error(group) from None  # it is alone: keeping time raises nothing
         finally:
             self._ended = True
             self._fail_waiters()
@@ -152,15 +175,17 @@ class Scheduler:
         # An exchange is shielded; under load this is where cancelling takes effect.
         await trio.lowlevel.checkpoint_if_cancelled()
         now = trio.current_time()
+        self._kicked = False  # whatever was said before is in the offers
         offers = {key: source.offer(now) for key, source in self._sources.items()}
         grant = self.policy.pick(now, offers, control=bool(self._requests))
         if grant is None:
-            await self._wait_for_work(
-                min((o.due_at for o in offers.values()), default=math.inf)
-            )
+            due_at = min((o.due_at for o in offers.values()), default=math.inf)
+            # upkeep that waits for its share, or for a send's result, is due already
+            await self._wait_for_work(due_at if due_at > now else now + _HELD_S)
             return
         moved = await self._run(grant)
         ended = trio.current_time()
+        self.just_read = (grant.key, ended) if grant.work is Work.READ else (-1, ended)
         self.policy.latency_s = self._channel.latency.seconds
         self.policy.charge(grant, ended, ended - now, moved)
         if grant.lane is Lane.FAST and grant.work is Work.WRITE and 0 < moved <= SMALL:
@@ -175,15 +200,18 @@ class Scheduler:
         """
         source = self._sources.get(key)
         wait_s = _LISTEN_S + _LISTEN_BYTES * self._channel.latency.byte_s
-        with trio.move_on_after(wait_s):
-            while source is not None and not source.offer(trio.current_time()).read:
-                self._kicked = trio.Event()
-                await self._kicked.wait()
+        until = trio.current_time() + wait_s
+        while source is not None and (now := trio.current_time()) < until:
+            if source.offer(now).read:
+                return
+            await self._wait_for_work(until)
 
     async def _wait_for_work(self, due_at: float) -> None:
-        with trio.move_on_at(due_at):
-            await self._kicked.wait()
-        self._kicked = trio.Event()
+        if self._kicked:
+            await trio.lowlevel.checkpoint()
+        else:
+            await self._wakeup.wait(due_at, shield=False)
+        self._kicked = False
 
     async def _run(self, grant: Grant) -> int:
         if grant.work is Work.CONTROL:
@@ -194,7 +222,9 @@ class Scheduler:
     async def _run_control(self, request: _Request) -> None:
         self._current = request
         try:
-            request.reply = await self._channel.roundtrip(request.command)
+            request.reply = await self._channel.roundtrip(
+                request.command, limit_s=request.limit_s
+            )
         except CommandError as error:
             request.error = error
         self._current = None

@@ -38,7 +38,8 @@ from modemproxy.module.subscriber import REGISTERED
 log = logging.getLogger(__name__)
 
 CHECK_S: Final = 10.0
-_ROUNDS_A_MINUTE: Final = 6
+#: The address and the registration are asked so often, half the time apart.
+_ADDRESS_S: Final = 50.0
 #: A healthy module answers a plain question in milliseconds.
 _SUSPECT_LIMIT_S: Final = 3.0
 #: No byte acknowledged for this long is worth a probe.
@@ -71,13 +72,19 @@ class Health:
         self._fail = fail
         self._suspected = trio.Event()
         self._unregistered = False
-        self._rounds = 0
+        self._address_at = self._registration_at = trio.current_time()
+        self._registration_at -= _ADDRESS_S / 2
         self._probe_rest_s = STALL_PROBE_S
 
     def suspect(self, why: str) -> None:
         """Something was odd: look now whether the module still is as we set it."""
         log.warning("odd on the line: %s", why)
         self._suspected.set()
+
+    def suspect_bearer(self, why: str) -> None:
+        """The bearer may have changed: look at its address now."""
+        self._address_at = -inf
+        self.suspect(why)
 
     async def watch(self) -> None:
         """Check until cancelled.
@@ -92,6 +99,7 @@ class Health:
             self._suspected = trio.Event()
             try:
                 await (self._check_suspicion() if suspected else self._check())
+                await self._check_now_and_then()
             except CommandError as error:
                 log.warning("health: %s", error)
 
@@ -103,14 +111,18 @@ class Health:
             self._fail(NetworkError("the module's network is closed (NETOPEN? says so)"))
 
     async def _check(self) -> None:
-        self._rounds += 1
         if self._pool.links:
             await self._sweep()
         elif await self._execute(QueryReceiveMode()) != 1:
             self._fail(ModuleRebooted("the module restarted silently (its settings are gone)"))
-        if self._rounds % _ROUNDS_A_MINUTE == 0:
+
+    async def _check_now_and_then(self) -> None:
+        now = trio.current_time()
+        if now - self._address_at >= _ADDRESS_S:
+            self._address_at = now
             await self._check_address()
-        elif self._rounds % _ROUNDS_A_MINUTE == _ROUNDS_A_MINUTE // 2:
+        elif now - self._registration_at >= _ADDRESS_S:
+            self._registration_at = now
             await self._check_registration()
 
     async def _sweep(self) -> None:
@@ -160,7 +172,7 @@ class Health:
         if registered or not self._unregistered:
             self._unregistered = not registered
             if self._unregistered:
-                self._rounds = _ROUNDS_A_MINUTE // 2 - 2  # and again soon
+                self._registration_at -= _ADDRESS_S - 2 * CHECK_S  # and again soon
         else:
             self._fail(NetworkError("the module is not registered any more"))
 

@@ -211,10 +211,8 @@ class Lifecycle:
 
     def _note_pending(self, channel: AtChannel, session: Session | None) -> None:
         """A payload that is pending forbids to speak for a while, to this run and the next."""
-        if session is None:
-            return
-        if session.left_payload_pending:
-            self._quiet_until = trio.current_time() + channel.data_entry_s
+        if session is None or session.left_payload_pending:
+            self._quiet_until = max(self._quiet_until, channel.quiet_until)
         else:
             self._state.clear_session()
 

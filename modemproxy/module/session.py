@@ -53,6 +53,7 @@ log = logging.getLogger(__name__)
 WEIGHTS: Final = {"interactive": 4.0, "normal": 2.0, "bulk": 1.0}
 #: A result that nobody asked for casts doubt on sends this young.
 _DOUBT_S: Final = 1.0
+_BEARER_WORDS: Final = ("DEACT", "DETACH", "PDN ACT")
 _GOODBYE_S: Final = 2.0
 
 
@@ -181,9 +182,9 @@ class Session:
                 log.warning("the module says that its SIM is %s", state)
                 self._sim_news.set()
             case Registration(domain, stat) if stat not in REGISTERED:
-                self._note_oddity(f"{domain} says {stat}: not registered")
-            case PacketEvent(text) if "DEACT" in text or "DETACH" in text:
-                self._note_oddity(text)
+                self._health.suspect_bearer(f"{domain} says {stat}: not registered")
+            case PacketEvent(text) if any(word in text for word in _BEARER_WORDS):
+                self._health.suspect_bearer(text)
             case _:
                 log.info("module says %s", urc)
 
@@ -206,12 +207,16 @@ class Session:
         """A result that nobody asked for: somebody else's bytes may be among ours.
 
         Another program that writes to the port in the middle of a payload becomes part of
-        it, and the module counts its bytes as ours.
+        it, and the module counts its bytes as ours. Right behind a read it is the true end
+        of that read, whose header was damaged.
         """
         now = trio.current_time()
         for link in list(self.pool.links.values()):
             if link.sent_within(_DOUBT_S, now):
                 link.fail(f"bytes on the line that are not ours ({what})")
+        number, read_at = self.scheduler.just_read
+        if now - read_at < _DOUBT_S and (link := self.pool.links.get(number)) is not None:
+            link.fail(f"a read ended before its payload ({what})")
 
 
 async def say_goodbye(channel: AtChannel, session: Session) -> None:

@@ -109,6 +109,7 @@ async def _answers(
     await channel.wait_quiet(_QUIET_S, _QUIET_LIMIT_S)
     for probe in probes:
         for _ in range(_REFUSED_TRIES):
+            await trio.sleep_until(max(channel.quiet_until, trio.current_time()))
             understood = channel.lines_in
             if await channel.probe(probe, wait_s):
                 await channel.wait_quiet(_QUIET_S, _QUIET_LIMIT_S)

@@ -27,6 +27,7 @@ _TCP_CLOSE: Final = 7
 _ABORT: Final = struct.pack("ii", 1, 0)
 _NO_LINGER: Final = struct.pack("ii", 0, 0)
 _FLUSH_POLL_S: Final = 0.01
+_READ_BYTES: Final = 65536
 _SIOCOUTQ: Final = termios.TIOCOUTQ
 
 
@@ -62,7 +63,18 @@ class ClientConnection(trio.abc.HalfCloseableStream):
         await self._stream.wait_send_all_might_not_block()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        """Read from the client; ``b""`` when it will send no more."""
+        """Read from the client, ``b""`` when it will send no more.
+
+        A checkpoint only when there is nothing yet: the link behind has its own.
+        """
+        await trio.lowlevel.checkpoint_if_cancelled()
+        if (fd := self._stream.socket.fileno()) >= 0:
+            try:
+                return os.read(fd, max_bytes or _READ_BYTES)
+            except BlockingIOError:
+                pass
+            except OSError as error:  # the kernel tells it once: a second read says EOF
+                raise trio.BrokenResourceError(f"client connection broken: {error}") from error
         return bytes(await self._stream.receive_some(max_bytes))
 
     async def send_eof(self) -> None:

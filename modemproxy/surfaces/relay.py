@@ -61,6 +61,9 @@ class Far(Protocol):
     def unread(self) -> bool:
         """Bytes are known to wait for ``receive_some()``."""
 
+    async def look(self) -> None:
+        """Find out whether bytes wait."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelayOptions:
@@ -213,16 +216,25 @@ class _Relay:
             return
         fin_at = trio.current_time()
         while not self._client.gone:
-            answered_at = max(fin_at, self._traffic.moved_at)
-            left = answered_at + self._options.half_close_s - trio.current_time()
-            if left <= 0 and not self._answer_pending:
-                return
+            if self._answer_overdue(fin_at):
+                await self._far.look()  # reports of data get lost
+                if self._answer_overdue(fin_at):
+                    return
+            left = self._answer_left(fin_at)
             await trio.sleep(min(left, _GONE_POLL_S) if left > 0 else _GONE_POLL_S)
+
+    def _answer_left(self, fin_at: float) -> float:
+        answered_at = max(fin_at, self._traffic.moved_at)
+        return answered_at + self._options.half_close_s - trio.current_time()
+
+    def _answer_overdue(self, fin_at: float) -> bool:
+        return self._answer_left(fin_at) <= 0 and not self._answer_pending
 
     async def _watch_idle(self, scope: trio.CancelScope) -> None:
         limit = self._options.idle_timeout_s
-        while (idle_at := self._traffic.moved_at + limit) > trio.current_time():  # noqa: ASYNC110
+        while (idle_at := self._traffic.moved_at + limit) > trio.current_time():
             await trio.sleep_until(idle_at)
+            await self._far.look()
         await self._far.wait_delivered()
         self._end_early(f"idle for {limit:g} s", scope)
 

@@ -103,6 +103,9 @@ class FakeFar:
     def unread(self) -> bool:
         return self._out.statistics().current_buffer_used > 0
 
+    async def look(self) -> None:
+        await trio.lowlevel.checkpoint()
+
     def _check(self) -> None:
         if self.error is not None:
             raise self.error

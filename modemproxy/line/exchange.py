@@ -1,0 +1,162 @@
+"""One exchange at a time: a command to the kernel, its payload at the prompt, its bound.
+
+The task of an exchange begins it and waits; the line's reader tells what came. What the
+kernel takes at once is written without waiting: only a full buffer needs the task.
+"""
+
+from typing import Final
+
+import trio
+
+from modemproxy.at.dte import AnyCommand, Dte, Event
+from modemproxy.at.transfer import SendData
+from modemproxy.errors import LineClosed, LineError, WriteBlocked
+from modemproxy.line.port import Port
+from modemproxy.line.wakeup import Wakeup
+
+#: A module that takes no byte for this long has its flow control wired wrong.
+WRITE_LIMIT_S: Final = 12.0
+#: An announced payload that stops coming, or eats its OK, has lost bytes on the line.
+PAYLOAD_STALL_S: Final = 2.0
+#: How often to look whether bytes of ours have left at last.
+_LEFT_POLL_S: Final = 0.25
+
+
+class Exchange:
+    """What is on the line now, and for how long it may take.
+
+    Attributes:
+        outcome: how the exchange ended, once the reader has set it.
+        wakeup: where its task waits; ``keep_time()`` of it has to run.
+        heard_at: when the module was heard last.
+        bytes_out: to the kernel, so far.
+    """
+
+    def __init__(self, port: Port, dte: Dte) -> None:
+        self._port = port
+        self._dte = dte
+        self._asked_at = 0.0
+        self._limit_s = 0.0
+        self._stage_s = 0.0
+        self._deadline = 0.0
+        self._unsent = memoryview(b"")
+        self._late = False
+        self._ended: LineError | None = None
+        self.outcome: Event | None = None
+        self.wakeup = Wakeup()
+        self.heard_at = 0.0
+        self.bytes_out = 0
+
+    def begin(self, command: AnyCommand, limit_s: float, now: float) -> int:
+        """Write a command line; return its length in bytes.
+
+        Raises:
+            LineClosed: the line has ended.
+        """
+        self.check_open()  # first: a command that the end cut off is in flight for ever
+        data = self._dte.send(command)
+        self.outcome = None
+        self._late = False
+        self._asked_at = now
+        self._limit_s = limit_s
+        self._stage_s = command.prompt_s if isinstance(command, SendData) else limit_s
+        self._deadline = now + self._stage_s
+        self._hand_to_kernel(data)
+        return len(data)
+
+    def hand_over(self) -> None:
+        """The module wants the payload: it gets it now, and time for its result."""
+        self._asked_at = self.heard_at
+        self._stage_s = self._limit_s
+        self._deadline = self.heard_at + self._stage_s
+        self._hand_to_kernel(self._dte.take_payload())
+        if self._unsent:
+            self.wakeup.wake()
+
+    def note_heard(self, now: float) -> None:
+        """Bytes came. Inside an answer with a payload, silence from now on means loss."""
+        self.heard_at = now
+        if self._dte.receiving:
+            self.wakeup.hasten(now + PAYLOAD_STALL_S)
+
+    def hasten(self, until: float) -> None:
+        """Give the exchange less time than it had."""
+        if until < self._deadline:
+            self._deadline = until
+            self.wakeup.hasten(until)
+
+    def end(self, outcome: Event) -> None:
+        """The module has answered."""
+        self.outcome = outcome
+        self.wakeup.wake()
+
+    def abort(self, error: LineError) -> None:
+        """End the exchange under way now, shield or not, and let no other begin."""
+        self._ended = error
+        self.wakeup.wake()
+
+    def check_open(self) -> None:
+        """Raise LineClosed if the line has ended."""
+        if self._ended is not None:
+            raise LineClosed(str(self._ended))
+
+    async def wait(self) -> Event | None:
+        """Wait for the outcome; None when time is up. Shielded.
+
+        Raises:
+            LineClosed: the line ended.
+            WriteBlocked: bytes of ours have not left for too long.
+        """
+        while self.outcome is None:
+            self.check_open()
+            if self._unsent:
+                await self._send_rest()
+                continue
+            until = self._deadline
+            if self._dte.receiving:
+                until = min(until, self.heard_at + PAYLOAD_STALL_S)
+            now = trio.current_time()
+            if now >= until:
+                if self._port.unsent:
+                    self._give_time(now)
+                elif self._late:  # they have left: its time begins
+                    self._late = False
+                    self._deadline = now + self._stage_s
+                else:
+                    return None
+                continue
+            await self.wakeup.wait(until, shield=True)
+        return self.outcome
+
+    def _give_time(self, now: float) -> None:
+        """Bytes of ours are still here: the module is not late, it has not been asked yet."""
+        if now >= self._asked_at + WRITE_LIMIT_S:
+            raise self._blocked()
+        self._deadline = now + _LEFT_POLL_S
+        self._late = True
+
+    def _hand_to_kernel(self, data: bytes) -> None:
+        self.bytes_out += len(data)
+        try:
+            sent = self._port.send_nowait(data)
+        except trio.BrokenResourceError:
+            sent = 0  # the task meets the same error, and is the one to say so
+        self._unsent = memoryview(data)[sent:]
+
+    async def _send_rest(self) -> None:
+        """Write what the kernel did not take at once; shielded."""
+        data, self._unsent = self._unsent, memoryview(b"")
+        try:
+            with trio.fail_after(WRITE_LIMIT_S, shield=True):
+                await self._port.send_all(data)
+        except trio.TooSlowError:
+            raise self._blocked() from None
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            raise LineClosed(f"the device failed: {error}") from error
+        self._deadline = trio.current_time() + self._stage_s
+
+    def _blocked(self) -> WriteBlocked:
+        return WriteBlocked(
+            f"the module took no byte for {WRITE_LIMIT_S:.0f} s "
+            "(flow control on, but RTS/CTS not wired?)"
+        )

@@ -1,0 +1,67 @@
+"""A count that lost a digit makes text of the payload, which must not pass for a read."""
+
+import pytest
+
+from modemproxy.at.dte import Completed, Dte, Event
+from modemproxy.at.trailer import Trailer
+from modemproxy.at.transfer import ReadData
+
+SHORT, LONG = b"\r\n", b"\r\n\r\n"
+TEXTS = (
+    b"GET / HTTP/1.0\r\n\r\n",
+    b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello\r\n\r\n",
+    b"\r\nOK\r\n> password=swordfish\r\n+IPCLOSE: 9,1\r\n",
+    b"one\r\n\r\ntwo\r\n\r\nthree\r\n\r\n",
+    b"\r\n\r\n\r\nsmall talk\r\n\r\n",
+    b"0123456789\r\n> ",
+    b"a" * 100,
+    bytes(range(256)),
+)
+
+
+def read(dte: Dte, data: bytes, count: bytes, trailer: bytes) -> list[Event]:
+    """Ask for data and get it, with any count in the header."""
+    dte.send(ReadData(3, 1460))
+    dte.receive_data(b"\r\n+CIPRXGET: 2,3,%b,0\r\n%b%bOK\r\n" % (count, data, trailer))
+    return list(iter(dte.next_event, None))
+
+
+def whole(events: list[Event]) -> bool:
+    return any(isinstance(event, Completed) for event in events)
+
+
+@pytest.mark.parametrize("trailer", [SHORT, LONG])
+@pytest.mark.parametrize("learned", [True, False])
+@pytest.mark.parametrize("data", TEXTS)
+def test_a_count_that_lost_a_digit_is_no_read(
+    data: bytes, trailer: bytes, learned: bool
+) -> None:
+    count = b"%d" % len(data)
+    for lost in range(len(count)):
+        dte = Dte()
+        if learned:
+            assert whole(read(dte, b"abc", b"3", trailer))
+        damaged = count[:lost] + count[lost + 1 :]
+        assert not whole(read(dte, data, damaged, trailer)), damaged
+
+
+@pytest.mark.parametrize("trailer", [SHORT, LONG])
+@pytest.mark.parametrize("code", [b"+IPCLOSE: 8,1", b"+SOMETHING: new", b"*COUNTRY: 1"])
+def test_codes_between_payload_and_ok_are_allowed(code: bytes, trailer: bytes) -> None:
+    dte = Dte()
+    assert whole(read(dte, b"abc", b"3", trailer))
+    assert whole(read(dte, b"abc", b"3", b"\r\n" + code + b"\r\n" + trailer))
+
+
+def test_codes_behind_an_empty_read_are_allowed() -> None:
+    assert whole(read(Dte(), b"", b"0", b"\r\n+IPCLOSE: 8,1\r\n\r\n"))
+
+
+def test_more_lines_than_cr_lf_leave_no_trailer() -> None:
+    """Lines of text have one CR LF each, codes have two: what is left must be a trailer."""
+    trailer = Trailer()
+    trailer.begin()
+    trailer.add_line(b"\r\n")
+    trailer.add_line(b"\r\n")
+    assert not trailer.fits(b"\r\n\r\n", empty=False)
+    assert trailer.learned is None
