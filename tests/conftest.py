@@ -8,8 +8,9 @@ means the same, so that a module can say it once.
 
 import functools
 import inspect
+import logging
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -35,6 +36,17 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
 
 #: Seconds of virtual time; a test with a real clock is ended by pytest-timeout sooner.
 _LIMIT_S = 600.0
+
+
+@pytest.fixture
+def preserved_log() -> Iterator[None]:
+    """Put the loggers back as they were."""
+    root = logging.getLogger("modemproxy")
+    kept = root.level, root.propagate, root.handlers[:]
+    yield
+    root.setLevel(kept[0])
+    root.propagate = kept[1]
+    root.handlers[:] = kept[2]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -2,7 +2,7 @@
 
 A link is used from two sides. Its owner (the relay) calls the stream's methods: they only
 move bytes between the owner and two small buffers, and wait for room or for data. The
-scheduler calls ``offer()`` and ``exchange()``: they do the AT commands (``reading.py``,
+scheduler uses its ``LinkWork``, which does the AT commands (``linkwork.py``, ``reading.py``,
 ``sending.py``). In between stands what is known about the two directions (``inbound.py``,
 ``outbound.py``).
 
@@ -18,24 +18,17 @@ The number goes back to the pool only when the module has confirmed that it is f
 """
 
 from collections.abc import Callable
-from math import inf
 from operator import index
-from typing import Final
 
 import trio
 
 from modemproxy.at.results import CLOSE_REASONS
 from modemproxy.at.urcs import SendConfirmed
 from modemproxy.errors import LinkReset
-from modemproxy.line.policy import Grant, Offer, Work
 from modemproxy.module.inbound import Inbound
 from modemproxy.module.life import Exclusive, LineContext, LinkLife
+from modemproxy.module.linkwork import LinkWork
 from modemproxy.module.outbound import MAX_ACK_GAP_S, QUEUE_LIMIT, Outbound
-from modemproxy.module.reading import Reader
-from modemproxy.module.sending import Writer
-
-#: While another link's send result is this young, ours would be answered busy.
-_RESULT_GRACE_S: Final = 0.25
 
 
 class Link(trio.abc.Stream):
@@ -46,8 +39,7 @@ class Link(trio.abc.Stream):
         self._weight = weight
         self.inbound = Inbound(context.hints)
         self.outbound = Outbound(min(MAX_ACK_GAP_S, context.stall_s / 4))
-        self._reader = Reader(self._life, self.inbound, self.outbound)
-        self._writer = Writer(self._life, self.inbound, self.outbound)
+        self._work = LinkWork(self._life, self.inbound, self.outbound)
         self._on_close: Callable[[Link], None] = lambda link: None
         self._send_guard = Exclusive("sending")
         self._receive_guard = Exclusive("receiving")
@@ -87,7 +79,7 @@ class Link(trio.abc.Stream):
     def start(self) -> None:
         """The open succeeded: take part in sharing the line."""
         self.inbound.open(trio.current_time())
-        self._life.join(self, self._weight)
+        self._life.join(self._work, self._weight)
 
     def sent_within(self, seconds: float, now: float) -> bool:
         """Whether a send is under way, or ended less than ``seconds`` ago."""
@@ -113,13 +105,13 @@ class Link(trio.abc.Stream):
             return
         self.inbound.note_far_close(trio.current_time())
         if reason != 1:
-            self._reader.end_reason = CLOSE_REASONS.get(reason, f"close reason {reason}")
+            self._work.reader.end_reason = CLOSE_REASONS.get(reason, f"close reason {reason}")
         self._life.notify()
         self._life.kick()
 
     def note_send_result(self, result: SendConfirmed) -> None:
         """``+CIPSEND: <link>,<requested>,<confirmed>``, before or after OK."""
-        self._writer.note_send_result(result)
+        self._work.writer.note_send_result(result)
 
     # -- the owner's side: a trio stream ----------------------------------------------
 
@@ -250,71 +242,3 @@ class Link(trio.abc.Stream):
         self._check_whole()
         if self.far_closed:
             raise trio.BrokenResourceError("the far side has closed")
-
-    # -- the scheduler's side ---------------------------------------------------------
-
-    def offer(self, now: float) -> Offer:
-        """Say what this link could do now."""
-        inbound, outbound = self.inbound, self.outbound
-        write = 0 if self.far_closed else outbound.ready(now)
-        hold_until = self._write_barred_until(now) if write else now
-        if hold_until > now:
-            write = 0
-        last_send = max(self._life.context.results_due.values(), default=-inf)
-        return Offer(
-            read=inbound.read_offer(now),
-            small_read=inbound.small,
-            write=write,
-            upkeep=self._upkeep_due(now),
-            soon=not write and bool(outbound.queue) and now < last_send + _RESULT_GRACE_S,
-            due_at=max(now, self._due_at(now, hold_until)),
-        )
-
-    def _due_at(self, now: float, hold_until: float) -> float:
-        due = min(self.inbound.due_at(), self.outbound.due_at(now), self._stall_at())
-        return min(due, hold_until) if hold_until > now else due
-
-    def _write_barred_until(self, now: float) -> float:
-        """Other links may bar a send: several are busy, or a result is just due."""
-        due = self._life.context.results_due
-        others = [at for key, at in due.items() if key != self.number]
-        recent = max(others, default=-_RESULT_GRACE_S)
-        return max(self._life.context.scheduler.write_hold.until, recent + _RESULT_GRACE_S)
-
-    def _upkeep_due(self, now: float) -> bool:
-        return (
-            self.outbound.result_overdue(now)
-            or self.inbound.poll_due(now)
-            or self.outbound.probe_due_at() <= now
-            or self._stall_at() <= now
-        )
-
-    def _stall_at(self) -> float:
-        since = self.outbound.stuck_since
-        return inf if since is None else since + self._life.context.stall_s
-
-    async def exchange(self, grant: Grant) -> int:
-        """Do one exchange; all outcomes are this link's own business.
-
-        Raises:
-            LineError: the line ended.
-        """
-        if grant.work is Work.READ:
-            return await self._reader.read(grant.size)
-        if grant.work is Work.WRITE and not self.outbound.probe_wanted(trio.current_time()):
-            return await self._writer.send(grant.size)
-        return await self._upkeep()
-
-    async def _upkeep(self) -> int:
-        now = trio.current_time()
-        if self._stall_at() <= now:
-            self.fail(f"no progress for {self._life.context.stall_s:.0f} s")
-            return 0
-        if self.outbound.wants_ack(now):
-            await self._writer.ask_ack()
-            return 0
-        self.inbound.polling = True
-        try:
-            return await self._reader.read(self.inbound.room)
-        finally:
-            self.inbound.polling = False

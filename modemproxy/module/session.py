@@ -215,8 +215,9 @@ class Session:
             if link.sent_within(_DOUBT_S, now):
                 link.fail(f"bytes on the line that are not ours ({what})")
         number, read_at = self.scheduler.just_read
-        if now - read_at < _DOUBT_S and (link := self.pool.links.get(number)) is not None:
-            link.fail(f"a read ended before its payload ({what})")
+        victim = self.pool.links.get(number)
+        if now - read_at < _DOUBT_S and victim is not None:
+            victim.fail(f"a read ended before its payload ({what})")
 
 
 async def say_goodbye(channel: AtChannel, session: Session) -> None:

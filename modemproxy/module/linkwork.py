@@ -1,0 +1,93 @@
+"""What a link does with the line: its offers to the scheduler, and the exchanges chosen."""
+
+from math import inf
+from typing import Final
+
+import trio
+
+from modemproxy.line.policy import Grant, Offer, Work
+from modemproxy.module.inbound import Inbound
+from modemproxy.module.life import LinkLife
+from modemproxy.module.outbound import Outbound
+from modemproxy.module.reading import Reader
+from modemproxy.module.sending import Writer
+
+#: While another link's send result is this young, ours would be answered busy.
+_RESULT_GRACE_S: Final = 0.25
+
+
+class LinkWork:
+    """One link as the scheduler sees it: the ``Source`` of its exchanges."""
+
+    def __init__(self, life: LinkLife, inbound: Inbound, outbound: Outbound) -> None:
+        self._life = life
+        self._inbound = inbound
+        self._outbound = outbound
+        self.reader = Reader(life, inbound, outbound)
+        self.writer = Writer(life, inbound, outbound)
+
+    def offer(self, now: float) -> Offer:
+        """Say what this link could do now."""
+        inbound, outbound = self._inbound, self._outbound
+        write = 0 if inbound.far_closed else outbound.ready(now)
+        hold_until = self._write_barred_until(now) if write else now
+        if hold_until > now:
+            write = 0
+        last_send = max(self._life.context.results_due.values(), default=-inf)
+        return Offer(
+            read=inbound.read_offer(now),
+            small_read=inbound.small,
+            write=write,
+            upkeep=self._upkeep_due(now),
+            soon=not write and bool(outbound.queue) and now < last_send + _RESULT_GRACE_S,
+            due_at=max(now, self._due_at(now, hold_until)),
+        )
+
+    def _due_at(self, now: float, hold_until: float) -> float:
+        due = min(self._inbound.due_at(), self._outbound.due_at(now), self._stall_at())
+        return min(due, hold_until) if hold_until > now else due
+
+    def _write_barred_until(self, now: float) -> float:
+        """Other links may bar a send: several are busy, or a result is just due."""
+        due = self._life.context.results_due
+        others = [at for key, at in due.items() if key != self._life.number]
+        recent = max(others, default=-_RESULT_GRACE_S)
+        return max(self._life.context.scheduler.write_hold.until, recent + _RESULT_GRACE_S)
+
+    def _upkeep_due(self, now: float) -> bool:
+        return (
+            self._outbound.result_overdue(now)
+            or self._inbound.poll_due(now)
+            or self._outbound.probe_due_at() <= now
+            or self._stall_at() <= now
+        )
+
+    def _stall_at(self) -> float:
+        since = self._outbound.stuck_since
+        return inf if since is None else since + self._life.context.stall_s
+
+    async def exchange(self, grant: Grant) -> int:
+        """Do one exchange; all outcomes are this link's own business.
+
+        Raises:
+            LineError: the line ended.
+        """
+        if grant.work is Work.READ:
+            return await self.reader.read(grant.size)
+        if grant.work is Work.WRITE and not self._outbound.probe_wanted(trio.current_time()):
+            return await self.writer.send(grant.size)
+        return await self._upkeep()
+
+    async def _upkeep(self) -> int:
+        now = trio.current_time()
+        if self._stall_at() <= now:
+            self._life.fail(f"no progress for {self._life.context.stall_s:.0f} s")
+            return 0
+        if self._outbound.wants_ack(now):
+            await self.writer.ask_ack()
+            return 0
+        self._inbound.polling = True
+        try:
+            return await self.reader.read(self._inbound.room)
+        finally:
+            self._inbound.polling = False
