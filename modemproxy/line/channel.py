@@ -93,8 +93,10 @@ class AtChannel(LineReader):
         return await self._exchange.wait()
 
     async def _silence_echo(self) -> None:
-        self._echo_on = False
-        await self.probe(Basic("E0"), RUBBISH_PATIENCE_S)
+        silence = Basic("E0")
+        if not await self.probe(silence, RUBBISH_PATIENCE_S):
+            with trio.CancelScope(shield=True):  # a late OK must not be the next one's
+                await resync.find_step(self, silence)
         self._echo_on = False  # the command that switches it off is echoed itself
 
     async def _give_up(self, command: AnyCommand) -> None:
@@ -104,6 +106,7 @@ class AtChannel(LineReader):
         self._dte.abandon()
         self.on_resync(f"no answer to {command.shown}")
         if self._rubbish:  # and no wonder: whatever we wrote there was rubbish too
+            self._in_data_entry |= isinstance(command, SendData)  # unless it was noise
             raise LineSilent(command.shown)
         if isinstance(command, SendData) and not prompted:
             self._in_data_entry = True

@@ -10,7 +10,7 @@ import trio
 
 from modemproxy.at.dte import AnyCommand, Dte, Event
 from modemproxy.at.transfer import SendData
-from modemproxy.errors import LineClosed, LineError, WriteBlocked
+from modemproxy.errors import LineClosed, LineError, ModuleRebooted, WriteBlocked
 from modemproxy.line.port import Port
 from modemproxy.line.wakeup import Wakeup
 
@@ -42,6 +42,7 @@ class Exchange:
         self._unsent = memoryview(b"")
         self._late = False
         self._ended: LineError | None = None
+        self._sending = trio.CancelScope()
         self.outcome: Event | None = None
         self.wakeup = Wakeup()
         self.heard_at = 0.0
@@ -92,11 +93,14 @@ class Exchange:
 
     def abort(self, error: LineError) -> None:
         """End the exchange under way now, shield or not, and let no other begin."""
-        self._ended = error
+        self._ended = self._ended or error
+        self._sending.cancel()
         self.wakeup.wake()
 
     def check_open(self) -> None:
-        """Raise LineClosed if the line has ended."""
+        """Raise LineClosed if the line has ended, ModuleRebooted if that was why."""
+        if isinstance(self._ended, ModuleRebooted):
+            raise ModuleRebooted(str(self._ended))
         if self._ended is not None:
             raise LineClosed(str(self._ended))
 
@@ -113,9 +117,12 @@ class Exchange:
                 await self._send_rest()
                 continue
             until = self._deadline
-            if self._dte.receiving:
-                until = min(until, self.heard_at + PAYLOAD_STALL_S)
             now = trio.current_time()
+            if self._dte.receiving:
+                stalls_at = self.heard_at + PAYLOAD_STALL_S
+                if now >= stalls_at:  # it answered: whatever is unsent, it has been asked
+                    return None
+                until = min(until, stalls_at)
             if now >= until:
                 if self._port.unsent:
                     self._give_time(now)
@@ -147,9 +154,10 @@ class Exchange:
         """Write what the kernel did not take at once; shielded."""
         data, self._unsent = self._unsent, memoryview(b"")
         try:
-            with trio.fail_after(WRITE_LIMIT_S, shield=True):
+            with trio.fail_after(WRITE_LIMIT_S, shield=True) as self._sending:
                 await self._port.send_all(data)
         except trio.TooSlowError:
+            self.check_open()
             raise self._blocked() from None
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             raise LineClosed(f"the device failed: {error}") from error

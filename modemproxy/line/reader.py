@@ -23,9 +23,9 @@ from modemproxy.at.dte import (
     StrayPrompt,
     Unknown,
 )
-from modemproxy.at.transfer import SendData
+from modemproxy.at.transfer import ReadData, SendData
 from modemproxy.at.urcs import SendConfirmed, Urc
-from modemproxy.errors import LineClosed, RemoteProtocolError
+from modemproxy.errors import LineClosed, LineError, RemoteProtocolError
 from modemproxy.line import wirelog, wiretext
 from modemproxy.line.exchange import Exchange
 from modemproxy.line.port import Port
@@ -87,6 +87,15 @@ class LineReader:
         """A send has begun whose payload the module may not have in full."""
         return self._in_data_entry or isinstance(self._dte.in_flight, SendData)
 
+    def reading(self, link: int) -> bool:
+        """A read of this link is under way."""
+        command = self._dte.in_flight
+        return isinstance(command, ReadData) and command.link == link
+
+    def header_due(self, link: int) -> bool:
+        """A read of this link is under way, and its header has not come."""
+        return self.reading(link) and not self._dte.receiving
+
     @property
     def quiet_until(self) -> float:
         """Until when whatever is said may become payload: the module's own time-out."""
@@ -108,7 +117,7 @@ class LineReader:
             raise end
         finally:
             wirelog.note_end(self._dte, hung_up=end is not None)
-            self.abort("the line was closed" if end is None else str(end))
+            self.abort(end or LineClosed("the line was closed"))
 
     async def _read_to_end(self) -> LineClosed:
         """Read until the line ends, and say how it did."""
@@ -188,9 +197,13 @@ class LineReader:
         self._rubbish += 1
         self._exchange.hasten(now + RUBBISH_PATIENCE_S)
 
-    def abort(self, reason: str) -> None:
-        """End the exchange under way now, shield or not, and let no other begin."""
-        self._exchange.abort(LineClosed(reason))
+    def abort(self, error: LineError) -> None:
+        """End the exchange under way now, shield or not, and let no other begin.
+
+        Args:
+            error: why; whoever wants something of the line is told.
+        """
+        self._exchange.abort(error)
         self._closed.set()
 
     async def wait_quiet(self, quiet_s: float, limit_s: float) -> bool:

@@ -118,6 +118,7 @@ async def _meet(
     limit_s: float = 0.0,
 ) -> int:
     """Find the module and silence it; return its speed."""
+    dialogue.expect_boot(expected=True)
     async with dialogue.step("answer"):
         found = await sync.find_module(
             dialogue.channel,
@@ -126,7 +127,7 @@ async def _meet(
             quiet_until=quiet_until,
             limit_s=limit_s,
         )
-        dialogue.forget_boot()
+        dialogue.expect_boot(expected=False)
     async with dialogue.step("echo"):
         await sync.silence_echo(dialogue)
     return found

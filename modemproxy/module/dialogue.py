@@ -38,12 +38,14 @@ class Dialogue:
         self.echoed = False
         self._heard: list[Urc] = []
         self._news = trio.Event()
-        self._booted = False
+        self._booting_ends_it = False
         channel.on_urc = self._hear
         channel.on_oddity = self._note_oddity
 
     def _hear(self, urc: Urc) -> None:
-        self._booted = self._booted or isinstance(urc, ModuleBooted)
+        if isinstance(urc, ModuleBooted) and self._booting_ends_it:
+            # what is under way will never be answered: NETOPEN alone would wait for minutes
+            self.channel.abort(ModuleRebooted(f"the module restarted ({urc.banner})"))
         self._heard.append(urc)
         del self._heard[:-100]
         self._news.set()
@@ -71,8 +73,6 @@ class Dialogue:
             CommandError, LineError: as ``AtChannel.roundtrip``.
             ModuleRebooted: the module restarted meanwhile.
         """
-        if self._booted:
-            raise ModuleRebooted("the module restarted during bring-up")
         return await self.channel.roundtrip(command)
 
     async def attempt(self, command: Command[ReplyT]) -> ReplyT | None:
@@ -127,6 +127,6 @@ class Dialogue:
         heard, self._heard = self._heard, []
         return heard
 
-    def forget_boot(self) -> None:
-        """A boot banner before the first settings is no news."""
-        self._booted = False
+    def expect_boot(self, *, expected: bool) -> None:
+        """Say whether a boot banner is no news, or the end of everything that was set."""
+        self._booting_ends_it = not expected

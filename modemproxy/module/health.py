@@ -42,6 +42,8 @@ CHECK_S: Final = 10.0
 _ADDRESS_S: Final = 50.0
 #: A healthy module answers a plain question in milliseconds.
 _SUSPECT_LIMIT_S: Final = 3.0
+#: From one look at a suspicion to the next.
+_SUSPECT_GAP_S: Final = 0.5
 #: No byte acknowledged for this long is worth a probe.
 STALL_PROBE_S: Final = 25.0
 _STALL_LOOK_S: Final = 5.0
@@ -78,7 +80,8 @@ class Health:
 
     def suspect(self, why: str) -> None:
         """Something was odd: look now whether the module still is as we set it."""
-        log.warning("odd on the line: %s", why)
+        if not self._suspected.is_set():
+            log.warning("odd on the line: %s", why)
         self._suspected.set()
 
     def suspect_bearer(self, why: str) -> None:
@@ -102,6 +105,8 @@ class Health:
                 await self._check_now_and_then()
             except CommandError as error:
                 log.warning("health: %s", error)
+            if suspected:  # a module that chatters must not be asked at every word
+                await trio.sleep(_SUSPECT_GAP_S)
 
     async def _check_suspicion(self) -> None:
         limit = _SUSPECT_LIMIT_S

@@ -57,6 +57,9 @@ class Inbound:
     held: int = 0
     hint: bool = False
     announced: bool = False
+    #: Data was reported behind the header of the read under way, or behind its OK.
+    more: bool = False
+    more_announced: bool = False
     rest: int = 0
     polling: bool = False
     poll_at: float = inf
@@ -103,6 +106,20 @@ class Inbound:
         self.hint = True
         self.announced = True
 
+    def note_more(self, *, sure: bool) -> None:
+        """The module says that data waits, and not only what a read under way brings.
+
+        Args:
+            sure: it was said outside of a read; inside it may be late news.
+        """
+        self.note_hint()
+        self.more = True
+        self.more_announced = self.more_announced or sure
+
+    def begin_read(self) -> None:
+        """A read is asked for: it brings what was announced so far."""
+        self.more = self.more_announced = False
+
     def look(self, now: float) -> None:
         """Have the next read come at once, whatever was announced."""
         self.looking = True
@@ -125,8 +142,8 @@ class Inbound:
         self.total += len(data)
         self.data_at = now
         self.rest = rest
-        self.hint = rest > 0 or self.far_closed
-        self.announced = rest > 0
+        self.hint = rest > 0 or self.more or self.far_closed
+        self.announced = rest > 0 or self.more_announced
         self.empty_answers = 0
         self.answer_gap = _ANSWER_S
         if self.sent_at is not None:
@@ -142,7 +159,7 @@ class Inbound:
             self.empty_answers += 1
             self.empty_at = now
             return
-        self.hint = self.announced = False
+        self.hint, self.announced = self.more, self.more_announced
         ceiling = self._poll_ceiling(now)
         self.answer_gap = min(self.answer_gap * 2, ceiling)
         self.poll_at = now + min(self.poll_gap, ceiling)

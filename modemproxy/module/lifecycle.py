@@ -22,6 +22,7 @@ import trio
 from modemproxy.config import Config
 from modemproxy.errors import (
     BringUpFailed,
+    LineClosed,
     LineError,
     NetworkError,
     WriteBlocked,
@@ -135,7 +136,7 @@ class Lifecycle:
     def abort(self) -> None:
         """Stop waiting for the module: whatever is on the line ends now."""
         if self._channel is not None:
-            self._channel.abort("the proxy is stopping")
+            self._channel.abort(LineClosed("the proxy is stopping"))
 
     async def supervise(self) -> None:
         """Run sessions until ``stop()``; raises only what is a bug."""

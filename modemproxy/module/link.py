@@ -95,8 +95,12 @@ class Link(trio.abc.Stream):
         self._life.fail(reason)
 
     def note_hint(self) -> None:
-        """``+CIPRXGET: 1,<link>``."""
-        self.inbound.note_hint()
+        """``+CIPRXGET: 1,<link>``; behind a read's header it is about more than that read."""
+        channel, number = self._life.channel, self.number
+        if channel.header_due(number):
+            self.inbound.note_hint()
+        else:
+            self.inbound.note_more(sure=not channel.reading(number))
         self._life.kick()
 
     def note_far_close(self, reason: int) -> None:

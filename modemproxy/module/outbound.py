@@ -192,6 +192,12 @@ class Outbound:
             self.stuck_since = None
         return progress
 
+    def note_ack_refused(self, now: float) -> None:
+        """CIPACK has no answer this time: nothing is known, and asking again can wait."""
+        self.probed_at = now
+        self.probe_progress = False
+        self.probe_gap = min(MAX_ACK_GAP_S, self.probe_gap * 2)
+
     def sent_matches(self, sent: int, count: int) -> bool:
         """Whether CIPACK's sent counter is all confirmed before plus ``count``."""
         return sent & _COUNTER_MASK == (self.confirmed + count) & _COUNTER_MASK
@@ -229,4 +235,9 @@ class Outbound:
         if self.flushing and not self.queue:
             return self.probed_at + _PROBE_GAP_S * self.probe_gap
         gap = max(self.probe_gap, self.ack_gap_s) if self.queue else self.probe_gap
-        return max(self.confirmed_at, self.probed_at) + gap
+        due = max(self.confirmed_at, self.probed_at) + gap
+        if self.stuck_since is None:
+            return due
+        # Small sends in quick succession never fill a window, and each puts the question
+        # off: without this one they would look like a stall.
+        return min(due, max(self.stuck_since, self.probed_at) + 2 * self.ack_gap_s)

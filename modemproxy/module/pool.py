@@ -31,6 +31,9 @@ from modemproxy.module.quarantine import Quarantine
 log = logging.getLogger(__name__)
 
 _LATE_OPEN_MARGIN_S: Final = 5.0
+#: A number that the module is stuck with is taken last, for a while.
+_NUMBERS_TRIED: Final = 3
+_AVOID_S: Final = 60.0
 
 
 @dataclass(slots=True)
@@ -61,6 +64,7 @@ class LinkPool:
         self._links: dict[int, Link] = {}
         self._openings: dict[int, _Opening] = {}
         self._waiters: list[_Waiter] = []
+        self._avoided: dict[int, float] = {}
         self.quarantine = Quarantine(context, self._give_back)
         self._ended: str | None = None
 
@@ -101,25 +105,48 @@ class LinkPool:
             LinkRefused: the module could not open it.
             LineError: the line ended.
         """
-        number = await self._acquire(queue_s)
-        link = Link(number, f"{host}:{port}", self._context, weight)
-        link.on_close(self._release)
+        link = await self._open_somewhere(host, port, weight, queue_s)
         try:
-            await self._open_with_retry(link, OpenLink(number, host, port, self._open_limit_s))
-            log.info("link %d -> %s open", number, link.target)
+            log.info("link %d -> %s open", link.number, link.target)
             yield link
         finally:
             link.abort()
 
-    async def _open_with_retry(self, link: Link, command: OpenLink) -> None:
-        """A number the module thinks is open is a ghost: close it, then once more."""
+    async def _open_somewhere(
+        self, host: str, port: int, weight: float, queue_s: float
+    ) -> Link:
+        """Open a link under the first number that the module lets us have."""
+        for _ in range(_NUMBERS_TRIED):
+            number = await self._acquire(queue_s)
+            link = Link(number, f"{host}:{port}", self._context, weight)
+            link.on_close(self._release)
+            command = OpenLink(number, host, port, self._open_limit_s)
+            is_open = False
+            try:
+                is_open = await self._open_with_retry(link, command)
+            finally:
+                if not is_open:
+                    link.abort()
+            if is_open:
+                return link
+            log.warning("link %d: the module neither opens nor closes it", number)
+            self._avoided[number] = trio.current_time() + _AVOID_S
+        code = TcpipErr.NOT_SUPPORTED.value
+        raise LinkRefused(link.target, tcpip_error_text(code), code)
+
+    async def _open_with_retry(self, link: Link, command: OpenLink) -> bool:
+        """A number the module thinks is open is a ghost: close it, then once more.
+
+        Returns:
+            False when that does not help: the module is stuck with this number.
+        """
         err = await self._open_once(link, command)
         if err is None:
             await self.quarantine.close_ghost(link.number)
             err = await self._open_once(link, command)
-        if err != 0:
-            code = TcpipErr.NOT_SUPPORTED.value if err is None else err
-            raise LinkRefused(link.target, tcpip_error_text(code), code)
+        if err:
+            raise LinkRefused(link.target, tcpip_error_text(err), err)
+        return err is not None
 
     async def _open_once(self, link: Link, command: OpenLink) -> int | None:
         """Return the module's ``<err>``, or None if it said at once that it is open."""
@@ -166,7 +193,9 @@ class LinkPool:
         return waiter.number
 
     def _take(self) -> int:
-        number = max(self._free)
+        now = trio.current_time()
+        usable = {number for number in self._free if self._avoided.get(number, now) <= now}
+        number = max(usable or self._free)
         self._free.remove(number)
         return number
 

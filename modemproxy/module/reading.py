@@ -38,6 +38,7 @@ class Reader:
         Raises:
             LineError: the line ended. Everything else is the link's own business.
         """
+        self.inbound.begin_read()
         try:
             reply = await self._life.channel.roundtrip(ReadData(self._life.number, size))
         except Refused as error:

@@ -26,9 +26,11 @@ async def switch_radio_off_and_on(dialogue: Dialogue) -> None:
     Raises:
         LineError: the line ended, as when the firmware takes this for a reset.
     """
+    dialogue.expect_boot(expected=True)
     await _try(dialogue, Assign("CFUN", "0"))
     await trio.sleep(RADIO_OFF_S)
     await _try(dialogue, Assign("CFUN", "1"))
+    dialogue.expect_boot(expected=False)
 
 
 async def reset_module(dialogue: Dialogue) -> None:
@@ -37,6 +39,7 @@ async def reset_module(dialogue: Dialogue) -> None:
     Raises:
         LineError: the line ended.
     """
+    dialogue.expect_boot(expected=True)
     if not await _try(dialogue, Reset()):
         await _try(dialogue, Assign("CFUN", "1,1"))
     await trio.sleep(_RESET_SETTLES_S)

@@ -164,7 +164,9 @@ class Writer:
             self._life.fail(f"outcome of a send unknown: {error}")
         elif isinstance(error, Refused) and error.failure.is_network_closed:
             self._life.network_closed(error)
-        elif not self.inbound.far_closed:
+        elif self.inbound.far_closed:  # no firmware says much about a closed socket
+            outbound.note_ack_refused(trio.current_time())
+        else:
             outbound.ack_usable = False
             outbound.stuck_since = None
             self._life.notify_sent()

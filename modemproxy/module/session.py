@@ -131,7 +131,7 @@ class Session:
             self.on_failed()
             self.pool.fail_all(str(failure))
             if isinstance(failure, LineError):
-                self._channel.abort(str(failure))  # nothing under way is answered any more
+                self._channel.abort(failure)  # nothing under way is answered any more
 
     @property
     def left_payload_pending(self) -> bool:

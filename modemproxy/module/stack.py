@@ -9,6 +9,7 @@ from modemproxy.at.commands import Assign
 from modemproxy.at.results import Refused, tcpip_error_text
 from modemproxy.at.subscription import QueryAddress, SetDns
 from modemproxy.at.tcpip import (
+    LINKS,
     MAX_TIMEOUT_S,
     MIN_TIMEOUT_S,
     SERVERS,
@@ -22,7 +23,8 @@ from modemproxy.at.tcpip import (
     QueryServers,
     StopServer,
 )
-from modemproxy.at.urcs import NetClosed, NetOpened, ServerStopped, Urc
+from modemproxy.at.transfer import MAX_READ, QueryUnread, ReadData
+from modemproxy.at.urcs import CloseDone, NetClosed, NetOpened, ServerStopped, Urc
 from modemproxy.config import ModemConfig
 from modemproxy.errors import BringUpFailed
 from modemproxy.module.dialogue import Dialogue
@@ -33,6 +35,7 @@ PDP_LIMIT_S: Final = 150.0
 #: CIPTIMEOUT's third field: how long the module waits for a payload or a send.
 SEND_LIMIT_S: Final = 15.0
 _CLOSE_LIMIT_S: Final = 30.0
+_LINK_CLOSE_LIMIT_S: Final = 10.0
 _NET_TRIES: Final = 3
 _NET_PAUSE_S: Final = 2.0
 #: Firmware that is told NETOPEN right behind NETCLOSE may refuse it.
@@ -46,6 +49,7 @@ class Stack:
         self._dialogue = dialogue
         self._modem = modem
         self._connect_s = connect_s
+        self._cannot_close = False
 
     async def close_left_over_network(self) -> None:
         """Take down a stack that somebody else left open, with its servers and links."""
@@ -58,6 +62,7 @@ class Stack:
             log.info("the network was open already: closing what was left")
             await self._stop_servers()
             await self._close_network()
+            self._cannot_close = await self._is_open()
 
     async def _explain_no_sockets(self) -> None:
         """Some firmware has no TCP/IP commands at all, though the bearer is up."""
@@ -159,8 +164,28 @@ class Stack:
         states = await dialogue.attempt(QueryLinks()) or ()
         for number, is_open in enumerate(states):
             if is_open:
-                await dialogue.attempt(CloseLink(number))
+                await self._close_link(number)
+        if self._cannot_close:  # else nothing of what came before is left under a number
+            for number in range(LINKS):
+                await self._drop_unread(number)
         await self._stop_servers()
+
+    async def _close_link(self, number: int) -> None:
+        """Close a ghost and wait for it: a late end would hit the number's next user."""
+        try:
+            await self._dialogue.ask_with_result(
+                CloseLink(number),
+                lambda urc: isinstance(urc, CloseDone) and urc.link == number,
+                _LINK_CLOSE_LIMIT_S,
+            )
+        except Refused as error:
+            log.debug("%s", error)
+
+    async def _drop_unread(self, number: int) -> None:
+        """Bytes that a connection of before left must not be the next one's first."""
+        while await self._dialogue.attempt(QueryUnread(number)):
+            if await self._dialogue.attempt(ReadData(number, MAX_READ)) is None:
+                return
 
     async def _stop_servers(self) -> None:
         servers = await self._dialogue.attempt(QueryServers())
