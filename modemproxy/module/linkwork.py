@@ -14,6 +14,8 @@ from modemproxy.module.sending import Writer
 
 #: While another link's send result is this young, ours would be answered busy.
 _RESULT_GRACE_S: Final = 0.25
+#: Asking CIPACK what became of a send is offered as a send of one byte.
+_QUESTION: Final = 1
 
 
 class LinkWork:
@@ -33,6 +35,8 @@ class LinkWork:
         hold_until = self._write_barred_until(now) if write else now
         if hold_until > now:
             write = 0
+        if outbound.result_overdue(now):
+            write = _QUESTION  # nothing can be sent before it is answered: it takes that turn
         last_send = max(self._life.context.results_due.values(), default=-inf)
         return Offer(
             read=inbound.read_offer(now),
@@ -74,7 +78,9 @@ class LinkWork:
         """
         if grant.work is Work.READ:
             return await self.reader.read(grant.size)
-        if grant.work is Work.WRITE and not self._outbound.probe_wanted(trio.current_time()):
+        now = trio.current_time()
+        asks = self._outbound.probe_wanted(now) or self._outbound.result_overdue(now)
+        if grant.work is Work.WRITE and not asks:
             return await self.writer.send(grant.size)
         return await self._upkeep()
 

@@ -165,6 +165,8 @@ class Outbound:
         self.ack_current = False
         self.refusals = 0
         self.probe_gap = _UNANSWERED_S
+        if count and not self.ack_usable:  # all the progress that can be seen
+            self.stuck_since = None
         if rest:  # the stack is full: as good as a busy answer
             self.note_busy(now)
         else:
@@ -234,7 +236,8 @@ class Outbound:
             return inf
         if self.flushing and not self.queue:
             return self.probed_at + _PROBE_GAP_S * self.probe_gap
-        gap = max(self.probe_gap, self.ack_gap_s) if self.queue else self.probe_gap
+        sends_on = self.queue and not self.busy_count
+        gap = max(self.probe_gap, self.ack_gap_s) if sends_on else self.probe_gap
         due = max(self.confirmed_at, self.probed_at) + gap
         if self.stuck_since is None:
             return due
