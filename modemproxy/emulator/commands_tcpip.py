@@ -168,6 +168,7 @@ def _open_tcp(dce: AtPort, call: Call, number: int) -> Reply | None:
     link = dce.stack.new_tcp(number)
     host, port = call.text(2), call.number(3) or 0
     if dce.profile.open_result == "before_ok":
+        link.holds_command = True
         link.on_result = lambda err: dce.finish(_open_reply(number, err))
         dce.stack.connect(link, host, port)
         return None

@@ -89,6 +89,9 @@ class Stack:
 
     def lose(self, *, urc: bool) -> None:
         """The network takes the context away (protocol.md 6, CIPEVENT)."""
+        for number in range(LINKS):
+            if (link := self.tcp(number)) is not None:
+                link.release_command()
         self.drop_all()
         if self.net:
             self.net = False

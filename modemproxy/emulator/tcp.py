@@ -17,6 +17,7 @@ from modemproxy.emulator.wan import Wan
 #: <err> of CIPOPEN for each way to fail; a refusal is the profile's choice.
 _ERR = {Trouble.UNREACHABLE: 1, Trouble.NO_NAME: 11}
 _TIMEOUT = 10
+_NETWORK_FAILURE = 1
 
 #: Reasons of +IPCLOSE (protocol.md 6).
 REMOTE_CLOSED = 1
@@ -35,6 +36,7 @@ class TcpLink(Link):
     Attributes:
         sent_total, acked_total, received_total: what CIPACK says.
         on_result: told the ``<err>`` of the open, once.
+        holds_command: its command is not over before that.
         on_closed: told when the open link ended by itself.
         end_reason: why it did, as ``+IPCLOSE`` says it.
         on_progress: told when ``acked_total`` grew, or the link closed.
@@ -59,6 +61,7 @@ class TcpLink(Link):
         self._watching_acks = False
         self.sent_total = self.acked_total = self.received_total = 0
         self.on_result: Callable[[int], None] = lambda _err: None
+        self.holds_command = False
         self.on_closed: Callable[[TcpLink], None] = lambda _link: None
         self.on_progress: list[Callable[[], None]] = []
 
@@ -108,6 +111,11 @@ class TcpLink(Link):
         self._remote.resume()
         if self._ended_early is not None:
             self._far_end(reset=self._ended_early)
+
+    def release_command(self) -> None:
+        """The network went: a command that waits for the open is over."""
+        if self.holds_command and self.state is State.OPENING:
+            self._give_up(_NETWORK_FAILURE)
 
     def _timed_out(self) -> None:
         if self._attempt is not None:

@@ -42,6 +42,9 @@ CHECK_S: Final = 10.0
 _ADDRESS_S: Final = 50.0
 #: A healthy module answers a plain question in milliseconds.
 _SUSPECT_LIMIT_S: Final = 3.0
+#: An oddity that every command brings about must not keep the line busy with questions.
+_SUSPECT_REST_S: Final = 1.0
+_LOG_REST_S: Final = 5.0
 #: From one look at a suspicion to the next.
 _SUSPECT_GAP_S: Final = 0.5
 #: No byte acknowledged for this long is worth a probe.
@@ -73,6 +76,7 @@ class Health:
         self._address = address
         self._fail = fail
         self._suspected = trio.Event()
+        self._quiet_until = -inf
         self._unregistered = False
         self._address_at = self._registration_at = trio.current_time()
         self._registration_at -= _ADDRESS_S / 2
@@ -81,7 +85,10 @@ class Health:
     def suspect(self, why: str) -> None:
         """Something was odd: look now whether the module still is as we set it."""
         if not self._suspected.is_set():
+            now = trio.current_time()
+        if now >= self._quiet_until:  # an oddity that repeats itself must not fill the log
             log.warning("odd on the line: %s", why)
+            self._quiet_until = now + _LOG_REST_S
         self._suspected.set()
 
     def suspect_bearer(self, why: str) -> None:
@@ -103,6 +110,8 @@ class Health:
             try:
                 await (self._check_suspicion() if suspected else self._check())
                 await self._check_now_and_then()
+                if suspected:
+                    await trio.sleep(_SUSPECT_REST_S)
             except CommandError as error:
                 log.warning("health: %s", error)
             if suspected:  # a module that chatters must not be asked at every word

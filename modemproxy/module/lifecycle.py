@@ -44,6 +44,7 @@ from modemproxy.module.remedies import run_power_command
 from modemproxy.module.session import Session, say_goodbye
 from modemproxy.module.state import StateStore
 from modemproxy.module.subscriber import PinRefusedForGood
+from modemproxy.module.sync import SPEEDS
 from modemproxy.module.vigil import Vigil
 
 log = logging.getLogger(__name__)
@@ -177,7 +178,8 @@ class Lifecycle:
         """Pause; ``ask``: the module answers."""
         vigil = Vigil(channel)
         with self._stoppable():
-            await vigil.wait(self._next.pause_s, ask=ask)
+            speeds = tuple(dict.fromkeys((self._modem.baudrate, SPEEDS[0])))
+            await vigil.wait(self._next.pause_s, ask=ask, speeds=speeds)
         if vigil.better:
             log.info("no need to wait longer: %s", vigil.better)
 

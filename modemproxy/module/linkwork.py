@@ -68,7 +68,9 @@ class LinkWork:
 
     def _stall_at(self) -> float:
         since = self._outbound.stuck_since
-        return inf if since is None else since + self._life.context.stall_s
+        if since is None or self._outbound.sending is not None:  # its result comes first
+            return inf
+        return since + self._life.context.stall_s
 
     async def exchange(self, grant: Grant) -> int:
         """Do one exchange; all outcomes are this link's own business.
@@ -87,7 +89,7 @@ class LinkWork:
     async def _upkeep(self) -> int:
         now = trio.current_time()
         if self._stall_at() <= now:
-            self._life.fail(f"no progress for {self._life.context.stall_s:.0f} s")
+            await self._judge_stall(now)
             return 0
         if self._outbound.wants_ack(now):
             await self.writer.ask_ack()
@@ -97,3 +99,10 @@ class LinkWork:
             return await self.reader.read(self._inbound.room)
         finally:
             self._inbound.polling = False
+
+    async def _judge_stall(self, now: float) -> None:
+        """Ask once more before giving up: on a busy line the last time may be long ago."""
+        if self._outbound.ack_usable:
+            await self.writer.ask_ack()
+        if self._stall_at() <= now:
+            self._life.fail(f"no progress for {self._life.context.stall_s:.0f} s")

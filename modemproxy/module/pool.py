@@ -31,6 +31,7 @@ from modemproxy.module.quarantine import Quarantine
 log = logging.getLogger(__name__)
 
 _LATE_OPEN_MARGIN_S: Final = 5.0
+_OK_LIMIT_S: Final = 9.0
 #: A number that the module is stuck with is taken last, for a while.
 _NUMBERS_TRIED: Final = 3
 _AVOID_S: Final = 60.0
@@ -67,6 +68,9 @@ class LinkPool:
         self._avoided: dict[int, float] = {}
         self.quarantine = Quarantine(context, self._give_back)
         self._ended: str | None = None
+        #: This module says OK at once, and the result of an open later. Where it is not known
+        #: a silent module is found out only after all the time an open may take.
+        self._ok_first = False
 
     @property
     def links(self) -> dict[int, Link]:
@@ -153,7 +157,9 @@ class LinkPool:
         opening = _Opening(link)
         self._openings[link.number] = opening
         try:
-            await self._context.scheduler.execute(command)
+            limit_s = _OK_LIMIT_S if self._ok_first else None
+            await self._context.scheduler.execute(command, limit_s=limit_s)
+            self._ok_first = self._ok_first or not opening.done.is_set()
         except Refused as error:
             self._openings.pop(link.number, None)
             if error.failure.is_network_closed:

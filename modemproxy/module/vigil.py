@@ -2,13 +2,16 @@
 
 A pause may last minutes, and the SIM may be back, or the network, or the module itself,
 after seconds. So the line is listened to, and a module that answers is asked for its SIM
-and its registration every five seconds. A change for the better ends the pause.
+and its registration every five seconds; one that does not is called (there are modules
+that say nothing when they start). A change for the better ends the pause.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import trio
 
+from modemproxy.at.commands import Attention
 from modemproxy.at.subscription import QueryRegistration, QuerySim
 from modemproxy.at.urcs import BootProgress, ModuleBooted, PacketEvent, Registration, SimState
 from modemproxy.errors import CommandError
@@ -18,7 +21,10 @@ from modemproxy.module.subscriber import REGISTERED
 
 _POLL_S: Final = 5.0
 _ANSWER_S: Final = 3.0
+_CALL_S: Final = 0.4
 _LISTEN_S: Final = 0.25
+#: A SIM that can be used, or will be once it has its PIN.
+_SIM_IS_THERE: Final = frozenset({"READY", "SIM PIN"})
 #: What a module says in the midst of its boot is no invitation yet.
 _SETTLE_S: Final = 1.0
 
@@ -37,12 +43,13 @@ class Vigil:
         self._state: tuple[str, bool] | None = None
         self.better = ""
 
-    async def wait(self, limit_s: float, *, ask: bool) -> None:
+    async def wait(self, limit_s: float, *, ask: bool, speeds: Sequence[int] = ()) -> None:
         """Wait, at most ``limit_s`` seconds.
 
         Args:
             limit_s: the pause.
-            ask: the module answers, so it may be asked; else only listen for it.
+            ask: the module answers, so it may be asked; else listen for any word of it.
+            speeds: in baud, at which one that did not answer is called.
 
         Raises:
             LineError: the line ended.
@@ -65,13 +72,22 @@ class Vigil:
                 if strangers and self._channel.lines_in != self._heard_at_first:
                     self.better = "the module speaks"
 
+    async def _call(self, speeds: Sequence[int]) -> None:
+        channel = self._channel
+        for speed in speeds:
+            if self.better or channel.quiet_until > trio.current_time():
+                return  # a prompt came: what we say now might be sent on as payload
+            await channel.port.set_line(baudrate=speed, rtscts=False)
+            if await channel.probe(Attention(), _CALL_S):
+                self.better = "the module answers"
+
     async def _poll(self) -> None:
         state = (await self._sim(), await self._registered())
         before, self._state = self._state, state
         if before is None:
             return
-        if state[0] == "READY" != before[0]:
-            self.better = "the SIM is ready"
+        if state[0] != before[0] and state[0] in _SIM_IS_THERE and before[0] != "READY":
+            self.better = "the SIM is there"
         elif state[1] and not before[1]:
             self.better = "registered"
 
@@ -93,8 +109,8 @@ def _good_news(urc: object) -> str:
     match urc:
         case ModuleBooted() | BootProgress():
             return "the module has started"
-        case SimState("READY"):
-            return "the SIM is ready"
+        case SimState(state) if state in _SIM_IS_THERE:
+            return "the SIM is there"
         case Registration(_, stat) if stat in REGISTERED:
             return "registered"
         case PacketEvent(text) if "PDN ACT" in text:

@@ -187,3 +187,15 @@ async def test_a_reboot_comes_instead_of_the_result(
     said = await b.dte.heard(20)
     assert b"+CIPOPEN" not in said
     assert said.startswith(b"\x00\r\n*ATREADY: 1\r\n")
+
+
+async def test_an_open_that_holds_its_command_ends_with_the_network(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    b = await ready(nursery, open_result="before_ok")
+    b.internet.add_silent("silent.example")
+    assert await b.dte.ask(b'AT+CIPOPEN=0,"TCP","silent.example",80\r') == b""
+    b.module.lose_network()
+    heard = await b.dte.heard(1)
+    assert b"\r\n+CIPOPEN: 0,1\r\n\r\nERROR\r\n" in heard
+    assert await b.dte.ask(b"AT\r") == OK
