@@ -74,6 +74,7 @@ class Framer:
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._lead = bytearray()
+        self._after_payload = False
         self._header: tuple[int | None, int, int | None] | None = None
         self._echo = b""
         #: How many bytes were dropped as an echo, in all.
@@ -145,6 +146,7 @@ class Framer:
             self._buffer.clear()
         self._header = None
         self._echo = b""
+        self._after_payload = False
         self._lead.clear()
 
     def _next_payload(self) -> Payload | None:
@@ -155,6 +157,7 @@ class Framer:
         data = bytes(self._buffer[:size])
         del self._buffer[:size]
         self._header = None
+        self._after_payload = True
         return Payload(data, link, rest)
 
     def _next_text(self) -> Line | Prompt | None:
@@ -178,7 +181,9 @@ class Framer:
     def _skip_blank(self) -> None:
         match = _BLANKS.match(self._buffer)
         if match is not None:
-            self._lead += match[0].translate(None, b" \t\0")
+            # Right behind a payload a blank is a byte of it that the header did not count.
+            drop = b"" if self._after_payload else b" \t\0"
+            self._lead += match[0].translate(None, drop)
             del self._lead[:-64]  # a line idling in CRs must not grow us
             end = match.end()
             del match  # it holds on to the buffer, which is about to change
@@ -211,6 +216,7 @@ class Framer:
     def _take_lead(self) -> bytes:
         lead = bytes(self._lead)
         self._lead.clear()
+        self._after_payload = False
         return lead
 
 

@@ -106,7 +106,9 @@ class AtChannel(LineReader):
         self._dte.abandon()
         self.on_resync(f"no answer to {command.shown}")
         if self._rubbish:  # and no wonder: whatever we wrote there was rubbish too
-            self._in_data_entry |= isinstance(command, SendData)  # unless it was noise
+            # Noise may come while the module waits for a payload; another speed may not.
+            noise = not self._other_speed
+            self._in_data_entry |= noise and isinstance(command, SendData)
             raise LineSilent(command.shown)
         if isinstance(command, SendData) and not prompted:
             self._in_data_entry = True

@@ -23,6 +23,7 @@ from modemproxy.at.dte import (
     StrayPrompt,
     Unknown,
 )
+from modemproxy.at.tcpip import OpenLink
 from modemproxy.at.transfer import ReadData, SendData
 from modemproxy.at.urcs import SendConfirmed, Urc
 from modemproxy.errors import LineClosed, LineError, RemoteProtocolError
@@ -64,6 +65,7 @@ class LineReader:
         self._echo_on = False
         self._in_data_entry = False
         self._rubbish = 0
+        self._other_speed = False
         self.entry_at = -inf
         self.on_urc: Callable[[Urc], None] = lambda urc: None
         self.on_oddity: Callable[[str], None] = lambda what: None
@@ -91,6 +93,11 @@ class LineReader:
         """A read of this link is under way."""
         command = self._dte.in_flight
         return isinstance(command, ReadData) and command.link == link
+
+    def opening(self, link: int) -> bool:
+        """An open of this link has not had its OK."""
+        command = self._dte.in_flight
+        return isinstance(command, OpenLink) and command.link == link
 
     def header_due(self, link: int) -> bool:
         """A read of this link is under way, and its header has not come."""
@@ -138,6 +145,7 @@ class LineReader:
         self._dispatch_all()
         self._exchange.note_heard(now)
         if self._dte.unframed_rubbish >= _RUBBISH_BYTES:
+            self._other_speed = True  # a line that was only garbled would have an end
             self._note_rubbish(now)
 
     def _dispatch_all(self) -> None:
@@ -157,6 +165,7 @@ class LineReader:
             self._note_urc(event)
         elif isinstance(event, Completed | Failed | Broken):
             self._rubbish = 0
+            self._other_speed = False
             self._exchange.end(event)
         elif isinstance(event, PromptReady):
             self.entry_at = trio.current_time()

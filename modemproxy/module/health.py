@@ -42,8 +42,6 @@ CHECK_S: Final = 10.0
 _ADDRESS_S: Final = 50.0
 #: A healthy module answers a plain question in milliseconds.
 _SUSPECT_LIMIT_S: Final = 3.0
-#: An oddity that every command brings about must not keep the line busy with questions.
-_SUSPECT_REST_S: Final = 1.0
 _LOG_REST_S: Final = 5.0
 #: From one look at a suspicion to the next.
 _SUSPECT_GAP_S: Final = 0.5
@@ -84,8 +82,7 @@ class Health:
 
     def suspect(self, why: str) -> None:
         """Something was odd: look now whether the module still is as we set it."""
-        if not self._suspected.is_set():
-            now = trio.current_time()
+        now = trio.current_time()
         if now >= self._quiet_until:  # an oddity that repeats itself must not fill the log
             log.warning("odd on the line: %s", why)
             self._quiet_until = now + _LOG_REST_S
@@ -110,8 +107,6 @@ class Health:
             try:
                 await (self._check_suspicion() if suspected else self._check())
                 await self._check_now_and_then()
-                if suspected:
-                    await trio.sleep(_SUSPECT_REST_S)
             except CommandError as error:
                 log.warning("health: %s", error)
             if suspected:  # a module that chatters must not be asked at every word

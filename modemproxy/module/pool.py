@@ -159,7 +159,6 @@ class LinkPool:
         try:
             limit_s = _OK_LIMIT_S if self._ok_first else None
             await self._context.scheduler.execute(command, limit_s=limit_s)
-            self._ok_first = self._ok_first or not opening.done.is_set()
         except Refused as error:
             self._openings.pop(link.number, None)
             if error.failure.is_network_closed:
@@ -222,6 +221,10 @@ class LinkPool:
         """``+CIPOPEN: <link>,<err>``."""
         opening = self._openings.pop(number, None)
         if opening is not None:
+            if not self._context.scheduler.channel.opening(number):
+                self._ok_first = True
+            elif err == 0:
+                self._ok_first = False
             if err == 0:
                 self._links[number] = opening.link
                 opening.link.start()

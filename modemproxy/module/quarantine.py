@@ -98,7 +98,8 @@ class Quarantine:
             cleaning.link_open = cleaning.unread = err == 0
             cleaning.open_due_until = 0.0
             cleaning.opened.set()
-            cleaning.closed.set()
+            if err or not cleaning.close_due:  # a second close would hit the next connection
+                cleaning.closed.set()
 
     async def close_ghost(self, number: int) -> None:
         """Close a socket that the module has and we do not; the number stays taken."""
@@ -147,12 +148,14 @@ class Quarantine:
         """Close in the module; done when it says so, or its list of links does."""
         cleaning.closed = trio.Event()
         cleaning.link_open = cleaning.close_due = True
+        was_opened = cleaning.opened.is_set()
         try:
             await self._context.scheduler.execute(CloseLink(number))
             cleaning.open_due_until = 0.0  # an open under way is over with this
             await self._wait_closed(number, cleaning)
         except Refused:
-            cleaning.link_open = False  # +CIPCLOSE: n,4: closed already, or not open yet
+            # +CIPCLOSE: n,4: closed already, or not open yet (unless it opened just then)
+            cleaning.link_open = cleaning.opened.is_set() and not was_opened
         finally:
             cleaning.close_due = False
 

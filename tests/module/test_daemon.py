@@ -9,6 +9,7 @@ import logging
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -23,8 +24,17 @@ from modemproxy.emulator.memory import MemoryInternet
 from modemproxy.emulator.module import EmulatedModule
 from modemproxy.emulator.profile import Profile
 from modemproxy.errors import LineClosed
-from modemproxy.journal import Entry, Event, Journal, ModuleDown, ModuleUp, RungTaken
+from modemproxy.journal import (
+    KEPT,
+    Event,
+    Journal,
+    ModuleDown,
+    ModuleUp,
+    RestartLoop,
+    RungTaken,
+)
 from modemproxy.line.port import StreamPort
+from modemproxy.module.ladder import STABLE_S
 from modemproxy.module.lifecycle import Lifecycle
 from modemproxy.module.state import StateStore
 
@@ -32,12 +42,18 @@ from .rig import FAR, HOSTILE, echo, exchange
 
 HOUR: Final = 3600.0
 DROP_EVERY_S: Final = 600.0
-DROPS: Final = 143  # the 144th would fall on the last moment of the day
+DROPS: Final = 144
 REBOOTS_AT: Final = (7 * HOUR + 150, 16 * HOUR + 200)
+BOOT_S: Final = 3.0
 UNPLUGGED_AT: Final = 12 * HOUR + 100
 UNPLUGGED_S: Final = 300.0
-#: More than a day needs are not kept in this test: the oldest have to give way.
-KEPT: Final = 100
+#: Into each ten minutes: after everything is over, and noticed where nobody told of it.
+LOOKS_AFTER_S: Final = 450.0
+SETTLED_AFTER_S: Final = 590.0
+#: A drop that nobody told of is noticed within a minute and some seconds.
+NOTICED_S: Final = 90.0
+#: The bottom of the ladder begins at once.
+NO_PAUSE_S: Final = 0.5
 
 
 class CablePort(StreamPort):
@@ -53,19 +69,32 @@ class CablePort(StreamPort):
         self._cable.speed = baudrate
 
 
+@dataclass(frozen=True)
+class Said:
+    """What the journal was told: when, since the start of the day, and what."""
+
+    at_s: float
+    event: Event
+
+
+def is_resync(event: Event) -> bool:
+    """R1 comes before any end of service that a command met."""
+    return isinstance(event, RungTaken) and event.rung == "R1"
+
+
 class Day:
-    """A lifecycle on a cable, its faults, and everything it ever said of itself."""
+    """A lifecycle on a cable, its faults, and what it says of itself."""
 
     def __init__(self, nursery: trio.Nursery, directory: Path) -> None:
         internet = MemoryInternet(nursery)
         internet.listen_tcp(FAR, 7, echo)
-        self.module = EmulatedModule(Profile(command_latency_s=0.005), internet=internet)
+        self.module = EmulatedModule(
+            Profile(command_latency_s=0.005, boot_delay_s=BOOT_S), internet=internet
+        )
         self.cable = MemoryCable(self.module, nursery)
         self.faults = FaultBox(self.module, self.cable)
         nursery.start_soon(self.faults.run)
-        self.journal = Journal(trio.current_time, kept=KEPT)
-        self.said: list[Entry] = []
-        self.journal.listen(self.said.append)
+        self.journal = Journal(trio.current_time)
         self.lifecycle = Lifecycle(
             Config(
                 modem=ModemConfig(port="/dev/emulated"),
@@ -77,6 +106,7 @@ class Day:
             open_port=self._open_port,
             journal=self.journal,
         )
+        self.started = trio.current_time()
 
     async def _open_port(self) -> CablePort:
         await trio.lowlevel.checkpoint()
@@ -85,10 +115,6 @@ class Day:
         except OSError as error:
             raise LineClosed(str(error)) from error
 
-    def events(self, after: float = 0.0) -> list[Event]:
-        """What happened since a moment."""
-        return [entry.event for entry in self.said if entry.at >= after]
-
     def plan(self) -> None:
         """Have the day's faults happen; the drops are told and untold in turn."""
         twice = 2 * DROP_EVERY_S
@@ -96,9 +122,16 @@ class Day:
         self.faults.add(Fault("lose_network", at_s=twice, every_s=twice, urc=False))
         for at_s in REBOOTS_AT:
             self.faults.add(Fault("reboot", at_s=at_s, banner="none"))
-        self.faults.add(
-            Fault("vanish", at_s=UNPLUGGED_AT, for_s=UNPLUGGED_S, elsewhere=True)
-        )
+        self.faults.add(Fault("vanish", at_s=UNPLUGGED_AT, for_s=UNPLUGGED_S, elsewhere=True))
+
+    async def until(self, at_s: float) -> None:
+        """Wait for a time of the day."""
+        await trio.sleep_until(self.started + at_s)
+
+    def journal_from(self, at_s: float) -> list[Said]:
+        """What the journal has from a time of the day on."""
+        said = [Said(entry.at - self.started, entry.event) for entry in self.journal]
+        return [each for each in said if each.at_s >= at_s]
 
     async def look_in(self, limit_s: float = 30.0) -> None:
         """Be a client: bytes go there and back, whatever they look like."""
@@ -106,6 +139,29 @@ class Day:
             session = await self.lifecycle.gate.wait_session()
             async with session.open_link(FAR, 7, traffic_class="normal", queue_s=5) as link:
                 assert await exchange(link, HOSTILE) == HOSTILE
+
+    def assert_told(
+        self, at_s: float, within_s: float, reason: str, rung: str, back_s: float
+    ) -> None:
+        """One fault is in the journal: what, the first rung for it, and the way back.
+
+        Args:
+            at_s: when it happened.
+            within_s: the end of service is told within so many seconds of that.
+            reason: words of it.
+            rung: the first that was taken, without a pause.
+            back_s: service is back within so many seconds of the fault.
+        """
+        said = [each for each in self.journal_from(at_s)[:20] if not is_resync(each.event)]
+        down, step = said[0], said[1]
+        assert isinstance(down.event, ModuleDown), (at_s, said)
+        assert reason in down.event.reason, (at_s, said)
+        assert down.at_s <= at_s + within_s, (at_s, said)
+        assert isinstance(step.event, RungTaken), (at_s, said)
+        assert step.event.rung == rung, (at_s, said)
+        assert step.event.pause_s < NO_PAUSE_S, (at_s, said)
+        up = next(each for each in said if isinstance(each.event, ModuleUp))
+        assert up.at_s <= at_s + back_s, (at_s, said)
 
 
 @asynccontextmanager
@@ -120,47 +176,81 @@ async def a_day(directory: Path) -> AsyncIterator[Day]:
         nursery.cancel_scope.cancel()
 
 
-#: Into each ten minutes: after the drop is over, and noticed where nobody told of it.
-LOOKS_AFTER_S: Final = 450.0
-#: A drop that nobody told of is noticed within a minute and some seconds.
-NOTICED_S: Final = 90.0
-
-
-def things_in_memory() -> int:
-    """Objects that the collector knows, garbage excluded."""
+def kept_by(day: Day) -> tuple[int, int]:
+    """Tasks, and objects in memory without those of the journal and the faults' log."""
+    day.faults.log.clear()
     gc.collect()
-    return len(gc.get_objects())
+    kept = 2 * len(list(day.journal))
+    return trio.lowlevel.current_statistics().tasks_living, len(gc.get_objects()) - kept
 
 
-def tasks() -> int:
-    return trio.lowlevel.current_statistics().tasks_living
-
-
-def reasons(events: list[Event]) -> Counter[str]:
-    """Why service ended, by the first words."""
-    downs = [event.reason for event in events if isinstance(event, ModuleDown)]
-    return Counter(" ".join(reason.split()[:5]) for reason in downs)
-
-
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(90)
 async def test_a_day_alone(
     autojump_clock: MockClock, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.CRITICAL, "modemproxy")  # a day of records is not the daemon's
+    caplog.set_level(logging.CRITICAL, "modemproxy")  # pytest would keep a day of records
     async with a_day(tmp_path) as day:
         await day.look_in()
-        started = trio.current_time()
         day.plan()
         levels = []
-        for visit in range(int(24 * HOUR / DROP_EVERY_S)):
-            await trio.sleep_until(started + visit * DROP_EVERY_S + LOOKS_AFTER_S)
+        for visit in range(DROPS):
+            await day.until(visit * DROP_EVERY_S + LOOKS_AFTER_S)
             await day.look_in()
-            if visit in (3, 140):  # both a while after a drop
-                await trio.sleep(60)
-                levels.append((things_in_memory(), tasks()))
-        await trio.sleep_until(started + 24 * HOUR + NOTICED_S)
+            if visit in (2, DROPS - 1):
+                await day.until(visit * DROP_EVERY_S + SETTLED_AFTER_S)
+                levels.append(kept_by(day))
+        await day.until(24 * HOUR + NOTICED_S)
         await day.look_in()
-        print(day.said[-4:], levels, reasons(day.events()), day.module.commands)
+
+        assert_all_told(day)
+        (tasks, objects), (tasks_later, objects_later) = levels
+        assert tasks_later == tasks
+        assert objects_later - objects < 100
+        await assert_at_the_bottom(day)
 
 
 test_a_day_alone.time_limited = True  # type: ignore[attr-defined]  # a day is longer than most
+
+
+def assert_all_told(day: Day) -> None:
+    """Every fault of the day is in the journal, once, and nothing else."""
+    for count in range(1, DROPS + 1):
+        told = count % 2 == 1
+        day.assert_told(
+            count * DROP_EVERY_S,
+            1.0 if told else NOTICED_S - 10,
+            "lost its network" if told else "network is closed",
+            "R4",
+            back_s=10.0 if told else NOTICED_S,
+        )
+    for at_s in REBOOTS_AT:
+        limit_s = BOOT_S + 15
+        day.assert_told(at_s, limit_s, "restarted silently", "R3", back_s=limit_s)
+    day.assert_told(UNPLUGGED_AT, 1.0, "hung up", "R3", back_s=UNPLUGGED_S + 5)
+
+    counts = Counter(type(said.event) for said in day.journal_from(0))
+    faults = DROPS + len(REBOOTS_AT) + 1
+    assert counts[ModuleUp] == 1 + faults
+    assert counts[ModuleDown] == faults + 1  # the cable: hung up, and then: not there
+    assert counts[RestartLoop] == 0
+    assert len(list(day.journal)) < KEPT
+
+
+async def assert_at_the_bottom(day: Day) -> None:
+    """The ladder has forgotten the day: it begins with the first rung of each way."""
+    await trio.sleep(2 * STABLE_S)
+    for fault, rung in (("lose_network", "R4"), ("reboot", "R3")):
+        at_s = trio.current_time() - day.started
+        day.faults.inject(fault)
+        await trio.sleep(2 * STABLE_S)
+        day.assert_told(at_s, BOOT_S + 1, "", rung, back_s=BOOT_S + 10)
+    await day.look_in()
+
+
+def test_the_journal_forgets_the_oldest() -> None:
+    journal = Journal(kept=100)
+    for number in range(1000):
+        journal.record(ModuleDown(str(number)))
+    assert [event.text for event in journal.events()] == [
+        f"not in service: {number}" for number in range(900, 1000)
+    ]
