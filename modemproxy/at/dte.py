@@ -208,6 +208,8 @@ class Dte:
         if payload.rest is None:
             return Pushed(payload.link, payload.data)
         command = self._command
+        if self._payload is not None:
+            self.trailer.doubt()
         if not isinstance(command, ReadData) or self._payload is not None:
             return Stray(f"{len(payload.data)} bytes of link {payload.link}")
         self._payload = payload

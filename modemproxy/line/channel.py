@@ -10,11 +10,11 @@ step again (``resync.py``).
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import TypeVar, cast
+from typing import Final, TypeVar, cast
 
 import trio
 
-from modemproxy.at.commands import Basic, Command
+from modemproxy.at.commands import Attention, Basic, Command
 from modemproxy.at.dte import AnyCommand, Broken, Completed, Event, Failed
 from modemproxy.at.results import Refused
 from modemproxy.at.transfer import SendData
@@ -24,6 +24,10 @@ from modemproxy.line.port import Port
 from modemproxy.line.reader import RUBBISH_PATIENCE_S, LineReader
 
 ReplyT = TypeVar("ReplyT")
+
+#: Some firmware says ERROR behind a payload, and OK when it got through in the end.
+_VERDICT_S: Final = 0.25
+_VERDICT_LIMIT_S: Final = 0.5
 
 
 class AtChannel(LineReader):
@@ -59,6 +63,9 @@ class AtChannel(LineReader):
             DamagedAnswer: bytes were lost on the line; it is in step again.
             LineClosed, LineSilent: the line is gone.
         """
+        if self._out_of_step:
+            with trio.CancelScope(shield=True):
+                await self._step_in_again()
         if self._echo_on:
             await self._silence_echo()
         event = await self._run(command, limit_s or command.timeout_s)
@@ -66,11 +73,15 @@ class AtChannel(LineReader):
             with trio.CancelScope(shield=True):
                 await self._give_up(command)
         if isinstance(event, Failed):
+            if event.handed_over:  # a second verdict would be taken for the next one's
+                with trio.CancelScope(shield=True):
+                    await self.wait_quiet(_VERDICT_S, _VERDICT_LIMIT_S)
             raise Refused(command.shown, event.failure, handed_over=event.handed_over)
         if isinstance(event, Broken):
             self.on_resync(event.problem)
             with trio.CancelScope(shield=True):
-                await resync.find_step(self, command)
+                await self._find_step(command)
+            self._note_damage()
             raise DamagedAnswer(command.shown, event.problem)
         return cast(ReplyT, cast(Completed, event).reply)
 
@@ -89,20 +100,32 @@ class AtChannel(LineReader):
         if isinstance(command, SendData):
             self.entry_at = now
         self.commands += 1
+        self._doubt.begin(command)
         self.latency.note_asked(self._exchange.begin(command, limit_s, now), now)
         return await self._exchange.wait()
+
+    async def _step_in_again(self) -> None:
+        """A result came that nobody asked for: the next one must be the next command's."""
+        self.on_resync("a result that nobody asked for")
+        with trio.move_on_at(max(self.quiet_until, trio.current_time())):
+            await self.wait_closed()
+        await self._find_step(Attention())
+
+    async def _find_step(self, command: AnyCommand) -> None:
+        await resync.find_step(self, command)
+        self._out_of_step = False  # whatever came late has come by now
 
     async def _silence_echo(self) -> None:
         silence = Basic("E0")
         if not await self.probe(silence, RUBBISH_PATIENCE_S):
             with trio.CancelScope(shield=True):  # a late OK must not be the next one's
-                await resync.find_step(self, silence)
+                await self._find_step(silence)
         self._echo_on = False  # the command that switches it off is echoed itself
 
     async def _give_up(self, command: AnyCommand) -> None:
         """Bring the line back into step after ``command`` got no answer, then say so."""
         prompted = self._dte.prompted
-        damaged = self._dte.receiving
+        damaged = self._doubt.give_up(receiving=self._dte.receiving)
         self._dte.abandon()
         self.on_resync(f"no answer to {command.shown}")
         if self._rubbish:  # and no wonder: whatever we wrote there was rubbish too
@@ -115,11 +138,15 @@ class AtChannel(LineReader):
             await resync.miss_prompt(self, command)
         else:
             self._in_data_entry = prompted
-            await resync.find_step(self, command)
+            await self._find_step(command)
         self._in_data_entry = False
         if damaged:
+            self._note_damage()
             raise DamagedAnswer(command.shown, "the payload stopped short")
         raise NoAnswer(command.shown, handed_over=prompted)
+
+    def _note_damage(self) -> None:
+        self.on_oddity("a damaged answer: reports may have been lost with it")
 
 
 @asynccontextmanager

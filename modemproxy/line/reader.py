@@ -28,7 +28,8 @@ from modemproxy.at.transfer import ReadData, SendData
 from modemproxy.at.urcs import SendConfirmed, Urc
 from modemproxy.errors import LineClosed, LineError, RemoteProtocolError
 from modemproxy.line import wirelog, wiretext
-from modemproxy.line.exchange import Exchange
+from modemproxy.line.doubt import Doubt
+from modemproxy.line.exchange import PAYLOAD_STALL_S, Exchange
 from modemproxy.line.port import Port
 from modemproxy.line.timing import Gather, Latency
 
@@ -61,9 +62,11 @@ class LineReader:
         self._dte = wirelog.open_dialogue(trio.current_time)
         self._exchange = Exchange(port, self._dte)
         self._gather = Gather()
+        self._doubt = Doubt()
         self._closed = trio.Event()
         self._echo_on = False
         self._in_data_entry = False
+        self._out_of_step = False
         self._rubbish = 0
         self._other_speed = False
         self.entry_at = -inf
@@ -144,7 +147,7 @@ class LineReader:
         self._dte.receive_data(data)
         self._dispatch_all()
         self._exchange.note_heard(now)
-        if self._dte.unframed_rubbish >= _RUBBISH_BYTES:
+        if self._dte.unframed_rubbish >= _RUBBISH_BYTES and not self._maybe_payload:
             self._other_speed = True  # a line that was only garbled would have an end
             self._note_rubbish(now)
 
@@ -166,6 +169,9 @@ class LineReader:
         elif isinstance(event, Completed | Failed | Broken):
             self._rubbish = 0
             self._other_speed = False
+            event, kept = self._doubt.verdict(event)
+            for urc in kept:
+                self.on_urc(urc)
             self._exchange.end(event)
         elif isinstance(event, PromptReady):
             self.entry_at = trio.current_time()
@@ -173,7 +179,14 @@ class LineReader:
         else:
             self._dispatch_odd(event)
 
+    @property
+    def _maybe_payload(self) -> bool:
+        """What comes may be payload of a damaged read."""
+        return self._doubt.noise or self._doubt.arisen or self._dte.receiving
+
     def _note_urc(self, urc: Urc) -> None:
+        if self._doubt.keeps(urc, receiving=self._dte.receiving):
+            return
         command = self._dte.in_flight
         if (
             isinstance(urc, SendConfirmed)
@@ -184,7 +197,12 @@ class LineReader:
         self.on_urc(urc)
 
     def _dispatch_odd(self, event: Event) -> None:
-        if isinstance(event, StrayPrompt):
+        doubt = self._doubt
+        if isinstance(event, Unknown):
+            self._note_unknown(event)
+        elif doubt.noise or doubt.arisen or (doubt.ruled and isinstance(event, Stray)):
+            log.debug("not believed: %s", type(event).__name__)
+        elif isinstance(event, StrayPrompt):
             self._in_data_entry = True
             self.entry_at = trio.current_time()
             self.on_oddity("a prompt nobody asked for")
@@ -192,12 +210,18 @@ class LineReader:
             self._echo_on = True
             self.on_oddity(f"echo of {wiretext.visible(event.line, event)!r}")
         elif isinstance(event, Stray):
+            self._out_of_step = True
             self.on_oddity(f"stray {event.what}")
-        elif isinstance(event, Unknown):
-            self.lines_in -= 1
-            log.debug("ignored: %r", wiretext.visible(event.line, event))
-            if not event.line.isascii() and len(event.line) >= _RUBBISH_BYTES:
-                self._note_rubbish(trio.current_time())
+
+    def _note_unknown(self, event: Unknown) -> None:
+        now = trio.current_time()
+        self.lines_in -= 1
+        log.debug("ignored: %r", wiretext.visible(event.line, event))
+        self._doubt.note_unknown(event.line, receiving=self._dte.receiving)
+        if self._doubt.arisen:
+            self._exchange.hasten(now + PAYLOAD_STALL_S)
+        elif not self._maybe_payload and _is_rubbish(event.line):
+            self._note_rubbish(now)
 
     def _note_rubbish(self, now: float) -> None:
         """Most likely another speed: what is in flight will hardly be answered."""
@@ -229,3 +253,7 @@ class LineReader:
     async def wait_closed(self) -> None:
         """Wait for the end of the line."""
         await self._closed.wait()
+
+
+def _is_rubbish(line: bytes) -> bool:
+    return not line.isascii() and len(line) >= _RUBBISH_BYTES

@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 _QUIET_S: Final = 0.25
 _QUIET_LIMIT_S: Final = 2.0
+#: A module that did not answer the first AT at once answers all of them late.
+_LATE_S: Final = 0.7
 _PROBES: Final = 3
 _PROBE_S: Final = 0.3
 _PROMPT_PROBE_S: Final = 1.0
@@ -58,8 +60,8 @@ async def find_step(line: Line, command: AnyCommand) -> None:
     await line.wait_quiet(_QUIET_S, _QUIET_LIMIT_S)
     for sent in range(1, _PROBES + 1):
         if await line.probe(Attention(), _PROBE_S):
-            # It may be the late OK of an earlier command: let every other one come.
-            await line.wait_quiet(sent * _QUIET_S, _QUIET_LIMIT_S)
+            # It may be the late OK of an earlier one: let every other one come.
+            await line.wait_quiet(_QUIET_S if sent == 1 else _LATE_S, _QUIET_LIMIT_S)
             return
     raise LineSilent(command.shown)
 

@@ -81,7 +81,8 @@ async def bring_up(
         dialogue, modem.baudrate, cut_off=state.cut_off, quiet_until=quiet_until
     )
     if rung is Rung.RADIO:
-        await switch_radio_off_and_on(dialogue)
+        async with dialogue.step("radio"):
+            await switch_radio_off_and_on(dialogue)
     elif rung is Rung.RESET:
         await reset_module(dialogue)
         found = await _meet(dialogue, modem.baudrate, limit_s=_BOOT_LIMIT_S)
@@ -130,6 +131,7 @@ async def _meet(
         dialogue.expect_boot(expected=False)
     async with dialogue.step("echo"):
         await sync.silence_echo(dialogue)
+        dialogue.forbid_echo()
     return found
 
 

@@ -39,6 +39,7 @@ class Dialogue:
         self._heard: list[Urc] = []
         self._news = trio.Event()
         self._booting_ends_it = False
+        self._echo_ends_it = False
         channel.on_urc = self._hear
         channel.on_oddity = self._note_oddity
 
@@ -52,7 +53,10 @@ class Dialogue:
 
     def _note_oddity(self, what: str) -> None:
         log.debug("%s", what)
-        self.echoed = self.echoed or what.startswith("echo")
+        if what.startswith("echo"):
+            self.echoed = True
+            if self._echo_ends_it:  # a restart that nobody was told of: it forgot ATE0
+                self.channel.abort(ModuleRebooted("the module restarted (echo is on again)"))
 
     @asynccontextmanager
     async def step(self, name: str) -> AsyncIterator[None]:
@@ -130,3 +134,8 @@ class Dialogue:
     def expect_boot(self, *, expected: bool) -> None:
         """Say whether a boot banner is no news, or the end of everything that was set."""
         self._booting_ends_it = not expected
+        self._echo_ends_it = self._echo_ends_it and not expected
+
+    def forbid_echo(self) -> None:
+        """Echo was switched off: from now on it means that the module restarted."""
+        self._echo_ends_it = True

@@ -118,6 +118,8 @@ class Health:
             self._fail(ModuleRebooted("the module restarted silently (its settings are gone)"))
         elif not await self._execute(QueryNet(), limit_s=limit):
             self._fail(NetworkError("the module's network is closed (NETOPEN? says so)"))
+        elif self._pool.links:
+            await self._sweep()
 
     async def _check(self) -> None:
         if self._pool.links:

@@ -67,7 +67,6 @@ async def find_module(
     if quiet_until > trio.current_time():
         log.warning("a send was cut off: listening until the module gives it up")
         await trio.sleep_until(quiet_until)
-        cut_off = False
         cut_off = False  # that was what the mark is about
     deadline = trio.current_time() + limit_s
     if await _answers(channel, baudrate, _FIRST_PROBE_S):

@@ -54,11 +54,11 @@ class Vigil:
         Raises:
             LineError: the line ended.
         """
-        polling = ask and limit_s >= _POLL_S
+        polling = limit_s >= _POLL_S
         with trio.move_on_after(limit_s):
             while not self.better:
                 if polling:
-                    await self._poll()
+                    await (self._poll() if ask else self._call(speeds))
                 await self._listen(_POLL_S, strangers=not ask)
             await trio.sleep(_SETTLE_S)
 

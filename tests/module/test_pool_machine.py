@@ -49,7 +49,15 @@ class FakeModule:
 
     def remove(self, key: int) -> None: ...
 
-    async def execute(self, asked: Command[ReplyT]) -> ReplyT:
+    @property
+    def channel(self) -> "FakeModule":
+        return self
+
+    def opening(self, link: int) -> bool:
+        """OK comes at once, results later."""
+        return False
+
+    async def execute(self, asked: Command[ReplyT], *, limit_s: float | None = None) -> ReplyT:
         await trio.sleep(0.01)
         command: object = asked
         match command:
