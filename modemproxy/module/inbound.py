@@ -21,9 +21,10 @@ _SMALL_REST: Final = 256
 _CONFIRM_LIMIT_S: Final = 0.1
 _FIRST_ROUND_TRIP_S: Final = 0.05
 _FIRST_POLL_S: Final = 0.25
-#: While a link was active a moment ago, a lost hint may cost a second, not more.
+#: While a link was active a moment ago, a lost hint may cost a second, not more; a poll
+#: may have to wait for an exchange under way.
 _ACTIVE_FOR_S: Final = 5.0
-_ACTIVE_CEILING_S: Final = 1.0
+_ACTIVE_CEILING_S: Final = 0.9
 _IDLE_CEILING_S: Final = 30.0
 #: A link that only sends, and has more to send, is asked less often than one that idles
 #: towards its answer: nine of them at 115200 baud would be asked as often as they send.
@@ -159,6 +160,11 @@ class Inbound:
             self.empty_answers += 1
             self.empty_at = now
             return
+        if self.announced and not self.empty_answers:  # it said otherwise: once more
+            self.empty_answers, self.empty_at = 1, now
+            self.poll_at = self._end_check_at()
+            return
+        self.empty_answers = 0
         self.hint, self.announced = self.more, self.more_announced
         ceiling = self._poll_ceiling(now)
         self.answer_gap = min(self.answer_gap * 2, ceiling)

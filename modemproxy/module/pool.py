@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 _LATE_OPEN_MARGIN_S: Final = 5.0
 _OK_LIMIT_S: Final = 9.0
 #: A number that the module is stuck with is taken last, for a while.
-_NUMBERS_TRIED: Final = 3
+_NUMBERS_TRIED: Final = 2
 _AVOID_S: Final = 60.0
 
 
@@ -119,7 +119,12 @@ class LinkPool:
     async def _open_somewhere(
         self, host: str, port: int, weight: float, queue_s: float
     ) -> Link:
-        """Open a link under the first number that the module lets us have."""
+        """Open a link under a number that the module lets us have.
+
+        Its answer is the same for a number it is stuck with and for a far side that
+        refuses: only another number can tell, and is tried once.
+        """
+        stuck: list[int] = []
         for _ in range(_NUMBERS_TRIED):
             number = await self._acquire(queue_s)
             link = Link(number, f"{host}:{port}", self._context, weight)
@@ -127,25 +132,27 @@ class LinkPool:
             command = OpenLink(number, host, port, self._open_limit_s)
             is_open = False
             try:
-                is_open = await self._open_with_retry(link, command)
+                is_open = await self._open_with_retry(link, command, ghost=not stuck)
             finally:
                 if not is_open:
                     link.abort()
             if is_open:
+                for other in stuck:
+                    log.warning("link %d: the module neither opens nor closes it", other)
                 return link
-            log.warning("link %d: the module neither opens nor closes it", number)
+            stuck.append(number)
             self._avoided[number] = trio.current_time() + _AVOID_S
         code = TcpipErr.NOT_SUPPORTED.value
         raise LinkRefused(link.target, tcpip_error_text(code), code)
 
-    async def _open_with_retry(self, link: Link, command: OpenLink) -> bool:
+    async def _open_with_retry(self, link: Link, command: OpenLink, *, ghost: bool) -> bool:
         """A number the module thinks is open is a ghost: close it, then once more.
 
         Returns:
             False when that does not help: the module is stuck with this number.
         """
         err = await self._open_once(link, command)
-        if err is None:
+        if err is None and ghost:
             await self.quarantine.close_ghost(link.number)
             err = await self._open_once(link, command)
         if err:

@@ -126,6 +126,7 @@ class _Relay:
         self._writing = False
 
     async def run(self) -> None:
+        failure: BaseException | None = None
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._uplink, nursery.cancel_scope)
@@ -134,7 +135,9 @@ class _Relay:
                 await self._downlink()
                 self._end("far side closed", nursery.cancel_scope)
         except* (trio.BrokenResourceError, LinkReset, ClientVanished) as group:
-            raise first_error(group) from None
+            failure = first_error(group)
+        if failure is not None:  # not inside: with a Cancelled beside it, it would be a group
+            raise failure
 
     def _end(self, why: str, scope: trio.CancelScope) -> None:
         """An orderly end: nobody has anything more to say."""

@@ -150,6 +150,7 @@ class TcpForward:
         """
         forward, limit = self._forward, self._timeouts.connect_s
         link: Link | None = None
+        failure: BaseException | None = None
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_watch_client, client)
@@ -164,26 +165,32 @@ class TcpForward:
                     link = await stack.enter_async_context(opening)
                 nursery.cancel_scope.cancel()
         except* (ModemProxyError, ClientVanished) as group:
-            raise first_error(group) from None
+            failure = first_error(group)
+        if failure is not None:  # not inside: with a Cancelled beside it, it would be a group
+            raise failure
         if link is None:
             raise NotReady(f"not connected within {limit:g} s")
         return link
 
     async def _relay(self, client: ClientConnection, link: Link, traffic: Traffic) -> None:
         """Relay; on anything but an orderly end, flush what is valid before the reset."""
+        flush_s = _FLUSH_STOPPING_S  # cancelled, which comes as a group of them
         try:
             traffic.end = ""
             await relay(client, link, self._options, traffic)
             client.finish()
-        except trio.Cancelled:
-            traffic.end = "reset: the proxy is stopping"
-            with trio.CancelScope(shield=True):
-                await client.flush(_FLUSH_STOPPING_S)
+            flush_s = 0.0
+        except ClientVanished:
+            flush_s = 0.0
             raise
         except (ModemProxyError, trio.BrokenResourceError):
-            with trio.CancelScope(shield=True):
-                await client.flush(_FLUSH_S)
+            flush_s = _FLUSH_S
             raise
+        finally:
+            if flush_s:
+                traffic.end = traffic.end or "reset: the proxy is stopping"
+                with trio.CancelScope(shield=True):
+                    await client.flush(flush_s)
 
 
 async def _watch_client(client: ClientConnection) -> None:
