@@ -36,6 +36,9 @@ class _Way:
         self._changed.set()
         self._changed = trio.Event()
 
+    def __len__(self) -> int:
+        return len(self._data)
+
     def clear(self) -> None:
         """Lose what is under way."""
         self._data.clear()
@@ -171,6 +174,16 @@ class MemoryCable:
     def name(self) -> str:
         """What the device is called now."""
         return f"/dev/ttyUSB{self._number}"
+
+    @property
+    def unsent(self) -> int:
+        """Bytes of the DTE that the module has not taken, as TIOCOUTQ tells of a tty."""
+        return 0 if self._ways is None else len(self._ways[0])
+
+    def flush(self) -> None:
+        """Lose them, as tcflush does."""
+        if self._ways is not None:
+            self._ways[0].clear()
 
     def open(self) -> CableEnd:
         """Open the port as the DTE; what came before is gone.

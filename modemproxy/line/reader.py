@@ -25,7 +25,7 @@ from modemproxy.at.dte import (
 )
 from modemproxy.at.tcpip import OpenLink
 from modemproxy.at.transfer import ReadData, SendData
-from modemproxy.at.urcs import SendConfirmed, Urc
+from modemproxy.at.urcs import LinkOpened, SendConfirmed, Urc
 from modemproxy.errors import LineClosed, LineError, RemoteProtocolError
 from modemproxy.line import wirelog, wiretext
 from modemproxy.line.doubt import Doubt
@@ -39,7 +39,8 @@ log = logging.getLogger(__name__)
 #: another speed, and what is unanswered then will stay so.
 _RUBBISH_BYTES: Final = 16
 RUBBISH_PATIENCE_S: Final = 1.5
-#: A send whose result is here has arrived whole; its OK stands right beside it.
+#: A send whose result is here has arrived whole; its OK stands right beside it. So does
+#: that of an open.
 _OK_GRACE_S: Final = 2.0
 
 
@@ -192,7 +193,7 @@ class LineReader:
             isinstance(urc, SendConfirmed)
             and isinstance(command, SendData)
             and (urc.link, urc.requested) == (command.link, len(command.data))
-        ):
+        ) or (isinstance(urc, LinkOpened) and self.opening(urc.link)):
             self._exchange.hasten(trio.current_time() + _OK_GRACE_S)
         self.on_urc(urc)
 

@@ -4,12 +4,6 @@ Every ten seconds one command: with links open ``CIPCLOSE?`` (it finds a lost ``
 without ``CIPRXGET?``, whose 0 is the set-back of a reboot that nobody heard of; every
 minute the address and the registration. Whatever a healthy line never shows (an echo, a
 result nobody asked for, rubbish) is looked into at once, with less patience than usual.
-
-A stall is the quiet failure: sends are accepted and nobody acknowledges them. One link
-alone is a far side that does not read, which is its right. When no link that has bytes
-under way makes progress, and nothing arrives either, a probe decides: one more connection
-to where the stalled one goes. No answer to that: the network is gone, though it says no
-word of it.
 """
 
 import logging
@@ -19,19 +13,16 @@ from typing import Final
 
 import trio
 
-from modemproxy.at.results import Refused, TcpipErr
+from modemproxy.at.results import Refused
 from modemproxy.at.subscription import QueryRegistration, QuerySim
 from modemproxy.at.tcpip import QueryIp, QueryLinks, QueryNet, QueryReceiveMode
 from modemproxy.errors import (
     CommandError,
-    LinkError,
-    LinkRefused,
     ModemProxyError,
     ModuleRebooted,
     NetworkError,
 )
 from modemproxy.line.scheduler import Scheduler
-from modemproxy.module.link import Link
 from modemproxy.module.pool import LinkPool
 from modemproxy.module.subscriber import REGISTERED
 
@@ -45,11 +36,6 @@ _SUSPECT_LIMIT_S: Final = 3.0
 _LOG_REST_S: Final = 5.0
 #: From one look at a suspicion to the next.
 _SUSPECT_GAP_S: Final = 0.5
-#: No byte acknowledged for this long is worth a probe.
-STALL_PROBE_S: Final = 25.0
-_STALL_LOOK_S: Final = 5.0
-_PROBE_LIMIT_S: Final = 15.0
-_PROBE_REST_LIMIT_S: Final = 300.0
 
 
 class Health:
@@ -78,7 +64,6 @@ class Health:
         self._unregistered = False
         self._address_at = self._registration_at = trio.current_time()
         self._registration_at -= _ADDRESS_S / 2
-        self._probe_rest_s = STALL_PROBE_S
 
     def suspect(self, why: str) -> None:
         """Something was odd: look now whether the module still is as we set it."""
@@ -104,11 +89,12 @@ class Health:
                 await self._suspected.wait()
             suspected = self._suspected.is_set()
             self._suspected = trio.Event()
-            try:
-                await (self._check_suspicion() if suspected else self._check())
-                await self._check_now_and_then()
-            except CommandError as error:
-                log.warning("health: %s", error)
+            check_links = self._check_suspicion if suspected else self._check
+            for check in (check_links, self._check_now_and_then):
+                try:
+                    await check()
+                except CommandError as error:  # what one firmware lacks, another check finds
+                    log.warning("health: %s", error)
             if suspected:  # a module that chatters must not be asked at every word
                 await trio.sleep(_SUSPECT_GAP_S)
 
@@ -199,55 +185,3 @@ class Health:
             state = error.reason
         if state != "READY":
             self._fail(NetworkError(f"the SIM is not ready any more ({state})"))
-
-    # -- stalls ---------------------------------------------------------------------------
-
-    async def watch_stalls(self) -> None:
-        """Look for a network that is dead without a word, until cancelled.
-
-        Raises:
-            LineError: the line ended.
-        """
-        probed_at = -inf
-        while True:
-            await trio.sleep(_STALL_LOOK_S)
-            now = trio.current_time()
-            stalled = self._stalled(now)
-            if stalled is None:
-                self._probe_rest_s = STALL_PROBE_S
-            elif now - probed_at >= self._probe_rest_s:
-                await self._probe(stalled)
-                probed_at = trio.current_time()
-                self._probe_rest_s = min(_PROBE_REST_LIMIT_S, self._probe_rest_s * 2)
-
-    def _stalled(self, now: float) -> Link | None:
-        """A link without progress, if no link has any."""
-        links = list(self._pool.links.values())
-        if any(now - link.inbound.data_at < STALL_PROBE_S for link in links):
-            return None
-        waiting = [link for link in links if link.outbound.stuck_since is not None]
-        if any(now - (link.outbound.stuck_since or now) < STALL_PROBE_S for link in waiting):
-            return None
-        return waiting[0] if waiting else None
-
-    async def _probe(self, stalled: Link) -> None:
-        """One more connection to where the stalled one goes."""
-        log.warning(
-            "nothing is acknowledged for %.0f s: trying whether %s can be reached at all",
-            STALL_PROBE_S,
-            stalled.target,
-        )
-        host, _, port = stalled.target.rpartition(":")
-        try:
-            with trio.fail_after(_PROBE_LIMIT_S):
-                async with self._pool.open(host, int(port), weight=1, queue_s=1):
-                    return
-        except LinkRefused as error:
-            alive = error.code == TcpipErr.NOT_SUPPORTED  # an answer, though a refusal
-            reason = str(error)
-        except LinkError:
-            return  # no number free: nothing was learned
-        except trio.TooSlowError:
-            alive, reason = False, f"no answer within {_PROBE_LIMIT_S:.0f} s"
-        if not alive and self._stalled(trio.current_time()) is not None:
-            self._fail(NetworkError(f"nothing gets through any more (probe: {reason})"))

@@ -40,6 +40,7 @@ from modemproxy.line.channel import AtChannel, open_channel
 from modemproxy.line.port import Port, SerialPort
 from modemproxy.module.bringup import bring_up
 from modemproxy.module.ladder import LOOP_WINDOW_S, Ladder, Rung, Step, Trouble, trouble_of
+from modemproxy.module.opens import Patience
 from modemproxy.module.remedies import run_power_command
 from modemproxy.module.session import Session, say_goodbye
 from modemproxy.module.state import StateStore
@@ -119,6 +120,7 @@ class Lifecycle:
         self._state = state
         self._open_port = open_port or self._open_tty
         self._ladder = Ladder(has_power=bool(config.modem.power_command))
+        self._patience = Patience()
         self._next = Step(Rung.REOPEN, 0.0)
         self._modem = config.modem
         self._quiet_until = -math.inf
@@ -248,6 +250,7 @@ class Lifecycle:
             connect_s=timeouts.connect_s,
             stall_s=timeouts.stall_s,
             journal=self.journal,
+            patience=self._patience,
         )
 
     async def _open_tty(self) -> Port:

@@ -26,6 +26,7 @@ from modemproxy.at.tcpip import (
 from modemproxy.errors import CommandError, LinkRefused, NoFreeLink
 from modemproxy.module.life import LineContext
 from modemproxy.module.link import Link
+from modemproxy.module.opens import OpenRecord
 from modemproxy.module.quarantine import Quarantine
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ class _Opening:
     link: Link
     done: trio.Event = field(default_factory=trio.Event)
     err: int | None = None
+    since: float = field(default_factory=trio.current_time)
 
 
 @dataclass(slots=True, eq=False)
@@ -68,6 +70,7 @@ class LinkPool:
         self._avoided: dict[int, float] = {}
         self.quarantine = Quarantine(context, self._give_back)
         self._ended: str | None = None
+        self.opens = OpenRecord()
         #: This module says OK at once, and the result of an open later. Where it is not known
         #: a silent module is found out only after all the time an open may take.
         self._ok_first = False
@@ -170,14 +173,17 @@ class LinkPool:
             self._openings.pop(link.number, None)
             if error.failure.is_network_closed:
                 self._context.on_network_closed(str(error))
+            self.opens.note(link.target, error.code)
             if error.failure.is_err(TcpipErr.NOT_SUPPORTED):
                 return None
             raise LinkRefused(link.target, error.reason, error.code) from error
         except CommandError as error:
-            raise LinkRefused(link.target, error.reason) from error
+            if opening.err is None:  # else its result is here, and only the OK was lost
+                raise LinkRefused(link.target, error.reason) from error
         await opening.done.wait()
         if self._ended is not None:
             raise LinkRefused(link.target, self._ended)
+        self.opens.note(link.target, opening.err)
         if opening.err == TcpipErr.NOT_OPENED:
             self._context.on_network_closed("CIPOPEN: network not opened")
         return opening.err
@@ -270,7 +276,9 @@ class LinkPool:
         if opened:
             self.quarantine.add(number, link_open=not link.far_closed, unread=not link.drained)
         elif opening is not None:
-            due = trio.current_time() + self._open_limit_s + _LATE_OPEN_MARGIN_S
+            now = trio.current_time()
+            self.opens.note_given_up(link.target, after_s=now - opening.since)
+            due = now + self._open_limit_s + _LATE_OPEN_MARGIN_S
             self.quarantine.add(number, link_open=True, unread=True, open_due_until=due)
         elif self.quarantine.holds(number):  # a ghost, and its close was given up
             self.quarantine.add(number, link_open=True, unread=True)

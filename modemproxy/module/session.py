@@ -44,7 +44,9 @@ from modemproxy.module.bringup import Readiness
 from modemproxy.module.health import Health
 from modemproxy.module.life import LineContext
 from modemproxy.module.link import Link
+from modemproxy.module.opens import Patience
 from modemproxy.module.pool import LinkPool
+from modemproxy.module.stalls import StallWatch
 from modemproxy.module.subscriber import REGISTERED
 
 log = logging.getLogger(__name__)
@@ -75,6 +77,7 @@ class Session:
         connect_s: float,
         stall_s: float,
         journal: Journal | None = None,
+        patience: Patience | None = None,
     ) -> None:
         """Args:
         channel: the line, in step and not used by anybody else.
@@ -82,6 +85,7 @@ class Session:
         connect_s: the bound on an open that the module was told, seconds.
         stall_s: how long a link may make no progress, seconds.
         journal: is told of links that break.
+        patience: with opens that go unanswered; outlives the session.
         """
         self.readiness = readiness
         self.scheduler = Scheduler(channel, Policy(readiness.baudrate))
@@ -91,6 +95,7 @@ class Session:
         context.journal = journal or context.journal
         self.pool = LinkPool(context, open_limit_s=connect_s)
         self._health = Health(self.scheduler, self.pool, readiness.address, self.fail)
+        self._stalls = StallWatch(self.pool, patience or Patience(), self.fail)
         self._channel = channel
         channel.latency.byte_s = 10 / readiness.baudrate
         self._failure: ModemProxyError | None = None
@@ -112,7 +117,7 @@ class Session:
                 nursery.start_soon(self.scheduler.run)
                 nursery.start_soon(self.pool.quarantine.clean_forever)
                 nursery.start_soon(self._health.watch)
-                nursery.start_soon(self._health.watch_stalls)
+                nursery.start_soon(self._stalls.watch)
                 nursery.start_soon(self._watch_sim)
                 await self._failed.wait()
                 assert self._failure is not None

@@ -1,0 +1,73 @@
+"""What became of the last opens: whether anything can be reached any more. Sync."""
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final
+
+from modemproxy.at.results import TcpipErr
+
+_REMEMBERED: Final = 4
+#: A client that leaves sooner has not learned anything.
+_PATIENT_S: Final = 5.0
+
+
+@dataclass(slots=True)
+class OpenRecord:
+    """How opens ended, over one session.
+
+    Attributes:
+        unanswered: how many in a row ended without any answer from their far side.
+        last_unanswered: where the last of them went.
+        worked: far sides that were reached, the last one last.
+    """
+
+    unanswered: int = 0
+    last_unanswered: str = ""
+    worked: deque[str] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
+
+    def note(self, target: str, err: int | None) -> None:
+        """An open ended with the module's ``<err>``, None where it said only ERROR."""
+        if err == TcpipErr.TIMEOUT:
+            self._note_unanswered(target)
+            return
+        self.unanswered = 0  # the far side, or somebody on the way, said something
+        if err == 0:
+            if target in self.worked:
+                self.worked.remove(target)
+            self.worked.append(target)
+
+    def note_given_up(self, target: str, *, after_s: float) -> None:
+        """An open was given up after so many seconds without a result."""
+        if after_s >= _PATIENT_S:
+            self._note_unanswered(target)
+
+    def _note_unanswered(self, target: str) -> None:
+        self.unanswered += 1
+        self.last_unanswered = target
+
+    @property
+    def witness(self) -> str:
+        """The far side to try when opens go unanswered: another one that worked, if any."""
+        others = [target for target in self.worked if target != self.last_unanswered]
+        return others[-1] if others else self.last_unanswered
+
+
+@dataclass(slots=True)
+class Patience:
+    """How long not to suspect the network for unanswered opens; over all sessions.
+
+    Far sides that are down look the same, and taking the network down for them each time
+    would reset the others: every time in vain doubles the patience.
+    """
+
+    until: float = 0.0
+    rest_s: float = 30.0
+
+    def spend(self, now: float) -> None:
+        """The network was taken down for it."""
+        self.until = now + self.rest_s
+        self.rest_s = min(1800.0, self.rest_s * 2)
+
+    def restore(self) -> None:
+        """An open was answered."""
+        self.until, self.rest_s = 0.0, 30.0
