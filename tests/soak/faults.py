@@ -1,0 +1,297 @@
+"""Faults at random: what can happen to a line, a module and its network.
+
+What is never done here, because nobody could know of it (AT has no checksum):
+
+* a payload byte is never changed, in either direction; it may only be lost;
+* a burst never loses two bytes, which is just what the two documented trailers of a read
+  differ by: in the first read of a session that is undetectable (rulings.md 3);
+* digits are changed only in the length of a read's header (matrix row F29): a link number
+  or a counter that was changed into another valid one is indistinguishable;
+* nothing is held up for longer than the 15 s of matrix row F54: a module that comes to a
+  CIPSEND after we have waited for its prompt and for its own time-out takes the next words
+  for payload;
+* foreign bytes come only while the module is not in data entry, nor about to be: there
+  they would be payload to it.
+"""
+
+from collections.abc import Awaitable, Callable
+from random import Random
+from typing import Final
+
+import trio
+
+from modemproxy.emulator.faults import FaultBox
+from modemproxy.emulator.output import Piece
+from tests.soak.boxed import EXCLUSIVE, draw_boxed
+from tests.soak.stage import Stage
+
+_LONGEST_S: Final = 15.0
+_BURSTS: Final = (1, 1, 3, 4, 5, 9, 17, 40, 64)
+_RUBBISH: Final = bytes(0x80 | (i * 7 & 0x7F) for i in range(256))
+Tap = Callable[[Piece, bytes], bytes]
+
+
+class Faults:
+    """Injects faults into one world.
+
+    Args:
+        stage: where.
+        rng: decides everything.
+        say: told in words about each.
+    """
+
+    def __init__(self, stage: Stage, rng: Random, say: Callable[[str], None]) -> None:
+        self._stage = stage
+        self._rng = rng
+        self._say = say
+        self._taps: list[Tap] = []
+        self._input_taps: list[Callable[[bytes], bytes]] = []
+        self._box = FaultBox(stage.module, stage, seed=rng.getrandbits(32))
+        self._say_on = stage.module.dce.out.tap
+        self._hear_on = stage.module.dce.input.tap
+        stage.module.dce.out.tap = self._tap
+        stage.module.dce.input.tap = self._input_tap
+
+    async def run(self, count: int, over_s: float) -> None:
+        """Inject ``count`` faults at random times; return when the last is over."""
+        async with trio.open_nursery() as nursery:
+            started = trio.current_time()
+            for _ in range(count):
+                at = started + self._rng.uniform(0.5, over_s)
+                boxed = self._rng.random() < _BOXED_P
+                fault = Faults.boxed if boxed else self._rng.choice(_OWN)
+                nursery.start_soon(self._inject, at, fault)
+
+    async def _inject(self, at: float, fault: "Fault") -> None:
+        await trio.sleep_until(at)
+        await fault(self)
+
+    async def keep_time(self) -> None:
+        """Be the box's clock, for ever."""
+        await self._box.run()
+
+    def clear(self) -> None:
+        """End everything that still stands."""
+        self._box.clear()
+
+    def _tap(self, piece: Piece, data: bytes) -> bytes:
+        if self._say_on is not None:
+            data = self._say_on(piece, data)
+        for tap in list(self._taps):
+            data = tap(piece, data) if data else b""
+        return data
+
+    def _input_tap(self, data: bytes) -> bytes:
+        for tap in list(self._input_taps):
+            data = tap(data)
+        return self._hear_on(data) if self._hear_on is not None else data
+
+    def _seconds(self, most: float = _LONGEST_S) -> float:
+        return self._rng.choice((0.3, 1.0, 3.0, 8.0, most)) * self._rng.uniform(0.5, 1.0)
+
+    def _may_hide(self) -> bool:
+        """Whether reports of data may be lost: not where the module discards unread data."""
+        profile = self._stage.module.profile
+        return profile.keep_data_after_close and not profile.reset_discards_data
+
+    # -- the emulator's own faults --
+
+    async def boxed(self) -> None:
+        """One out of the box, until its time is over."""
+        name, given = draw_boxed(self._rng, may_hide=self._may_hide())
+        if name in EXCLUSIVE and EXCLUSIVE.intersection(self._box.standing):
+            return
+        self._say(f"{name} {given}")
+        active = self._box.inject(name, **given)
+        await trio.sleep(given.get("for_s", 0.0))
+        if "for_s" in given:
+            active.lift()
+
+    # -- the module --
+
+    async def short_confirm(self) -> None:
+        count = self._rng.choice((-1, 0, 1, 100, 1000))
+        self._say(f"next send confirmed with {count}")
+        self._stage.module.confirm_next(count)
+        await trio.lowlevel.checkpoint()
+
+    async def storm(self) -> None:
+        """URCs at a high rate: hints for any link, and news nobody needs."""
+        lines = [f"+CIPRXGET: 1,{n}" for n in range(10)]
+        lines += ["+CPIN: READY", "SMS DONE", "PB DONE", "+CREG: 1", "+CGEV: NW DETACH"]
+        count = self._rng.choice((3, 20, 150))
+        self._say(f"{count} URCs")
+        for _ in range(count):
+            self._stage.module.inject(f"\r\n{self._rng.choice(lines)}\r\n".encode())
+            await trio.sleep(0.004)
+
+    async def foreign_command(self) -> None:
+        """Another process on this host says something to the module."""
+        dce = self._stage.module.dce
+        word = self._rng.choice((b"AT\r", b"AT+CSQ\r", b"AT+CGMI\r"))
+        self._say(f"foreign {word!r}")
+        with trio.move_on_after(5):
+            while dce.busy or dce.input.entry is not None:  # noqa: ASYNC110
+                await trio.sleep(0.0017)
+            dce.receive(word)
+
+    # -- what the module says --
+
+    async def lose_pieces(self) -> None:
+        """Some of the next things said are lost as a whole."""
+        kinds = self._rng.choice(
+            (
+                {Piece.URC},
+                {Piece.PROMPT},
+                {Piece.LINE},
+                {Piece.PAYLOAD} if self._may_hide() else {Piece.LINE},
+                {Piece.LINE, Piece.URC, Piece.PROMPT},
+            )
+        )
+        if Piece.URC in kinds and not self._may_hide():
+            kinds = {Piece.LINE}
+        left = self._rng.choice((1, 1, 2, 5))
+        self._say(f"the next {left} of {sorted(k.value for k in kinds)} lost")
+
+        def tap(piece: Piece, data: bytes) -> bytes:
+            nonlocal left
+            if left <= 0 or piece not in kinds:
+                return data
+            left -= 1
+            return b""
+
+        await self._tap_for(tap, self._seconds(10))
+
+    async def garble_lines(self) -> None:
+        """Some of what the module says is rubbish; never a payload."""
+        chance, rng = self._rng.choice((0.1, 0.5)), self._rng
+        self._say(f"lines garbled with p={chance}")
+        lose_reports = self._may_hide()
+
+        def tap(piece: Piece, data: bytes) -> bytes:
+            spared = piece is Piece.PAYLOAD or (piece is Piece.URC and not lose_reports)
+            if spared or rng.random() >= chance:
+                return data
+            at = rng.randrange(len(data))
+            return data[:at] + data[at : at + 3].translate(_RUBBISH) + data[at + 3 :]
+
+        await self._tap_for(tap, self._seconds(5))
+
+    async def wrong_length(self) -> None:
+        """A digit of a read's length is another one."""
+        rng = self._rng
+        done = False
+        self._say("a wrong length in a read's header")
+
+        def tap(piece: Piece, data: bytes) -> bytes:
+            nonlocal done
+            if done or piece is not Piece.PAYLOAD or not data.startswith(b"\r\n+CIPRXGET: 2,"):
+                return data
+            done = True
+            head, _, rest = data.partition(b"\r\n+CIPRXGET: 2,")[2].partition(b"\r\n")
+            fields = head.split(b",")
+            digit = rng.randrange(len(fields[1]))
+            other = rng.choice([d for d in b"0123456789" if d != fields[1][digit]])
+            fields[1] = fields[1][:digit] + bytes([other]) + fields[1][digit + 1 :]
+            return b"\r\n+CIPRXGET: 2," + b",".join(fields) + b"\r\n" + rest
+
+        await self._tap_for(tap, self._seconds(10))
+
+    async def _tap_for(self, tap: Tap, seconds: float) -> None:
+        self._taps.append(tap)
+        await trio.sleep(seconds)
+        self._taps.remove(tap)
+
+    # -- what the module hears --
+
+    async def garble_commands(self) -> None:
+        """Some commands reach the module as rubbish; never a payload."""
+        rng, dce = self._rng, self._stage.module.dce
+        chance = rng.choice((0.1, 0.4))
+        self._say(f"commands garbled with p={chance}")
+
+        def tap(data: bytes) -> bytes:
+            if dce.input.entry is not None or not data.startswith(b"AT") or len(data) > 100:
+                return data
+            if rng.random() >= chance:
+                return data
+            at = rng.randrange(len(data) - 1)
+            return data[:at] + data[at : at + 2].translate(_RUBBISH) + data[at + 2 :]
+
+        self._input_taps.append(tap)
+        await trio.sleep(self._seconds(5))
+        self._input_taps.remove(tap)
+
+    # -- the line --
+
+    async def lose_bytes(self) -> None:
+        """A burst of bytes is lost, in either direction, anywhere."""
+        if (wire := self._stage.wire) is None:
+            return
+        way, name = self._rng.choice(((wire.to_module, "up"), (wire.to_host, "down")))
+        if name == "down" and not self._may_hide():
+            return
+        count, skip = self._rng.choice(_BURSTS), self._rng.randint(0, 4000)
+        self._say(f"{count} bytes lost {name}, after {skip}")
+
+        def lose(data: bytes) -> bytes:
+            nonlocal count, skip
+            kept, data = data[:skip], data[skip:]
+            skip -= len(kept)
+            if not skip and data and count:
+                gone = min(count, len(data))
+                count -= gone
+                data = data[gone:]
+            return kept + data
+
+        way.filter = lose
+        await trio.sleep(self._seconds(10))
+        way.filter = lambda data: data
+
+    async def hold(self) -> None:
+        """Bytes come late, all of them."""
+        if (wire := self._stage.wire) is None:
+            return
+        way, name = self._rng.choice(((wire.to_module, "up"), (wire.to_host, "down")))
+        seconds = self._seconds()
+        self._say(f"line held {name} for {seconds:.1f} s")
+        way.held_until = trio.current_time() + seconds
+        await trio.sleep(seconds)
+
+    async def slice(self) -> None:
+        if (wire := self._stage.wire) is None:
+            return
+        size = self._rng.choice((1, 7, 100))
+        self._say(f"reads of {size} bytes")
+        wire.to_host.slice = size
+        await trio.sleep(self._seconds(3))
+        wire.to_host.slice = None
+
+    async def refuse_writes(self) -> None:
+        if (wire := self._stage.wire) is None:
+            return
+        seconds = self._seconds()
+        self._say(f"writes refused for {seconds:.1f} s")
+        wire.refusing_until = trio.current_time() + seconds
+        await trio.sleep(seconds)
+
+
+Fault = Callable[[Faults], Awaitable[None]]
+
+_OWN: Final[tuple[Fault, ...]] = (
+    Faults.short_confirm,
+    Faults.storm,
+    Faults.foreign_command,
+    Faults.lose_pieces,
+    Faults.lose_pieces,
+    Faults.garble_lines,
+    Faults.wrong_length,
+    Faults.garble_commands,
+    Faults.lose_bytes,
+    Faults.lose_bytes,
+    Faults.lose_bytes,
+    Faults.hold,
+    Faults.slice,
+    Faults.refuse_writes,
+)
+_BOXED_P: Final = 0.7

@@ -1,0 +1,25 @@
+"""Seeds that CI runs, and those that ever failed.
+
+A seed means the same world only as long as the soak draws the same things in the same order.
+So what a seed has found has a test of its own too, where it can be said shortly
+(``test_findings.py``).
+"""
+
+from typing import Final
+
+#: A fixed sample of worlds, short enough for every run of the tests.
+SAMPLE: Final = tuple(range(1, 41))
+
+#: Seeds that found something, with what it was.
+EVER_FAILED: Final[dict[int, str]] = {
+    24: "a network lost during an open left the emulated module busy for ever",
+    34: "a hot loop of the scheduler: upkeep due, and held back for another link's result",
+    61: "the AT of the next session completed a payload that the last one had left pending",
+    172: "an answer without a report: FIN came before it was read",
+    267: "a close of ours took effect on the next connection under the same number",
+    2162: "a changed address was noticed after 106 s",
+    2210: "a late prompt begins the module's wait anew: AT reached a peer as data",
+    10192: "a restart in the middle of a bring-up was noticed after 150 s",
+    10386: "one number that the module was stuck with stopped all service",
+    20052: "small sends in quick succession, never acknowledged for want of asking: a stall",
+}
