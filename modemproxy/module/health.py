@@ -60,7 +60,8 @@ class Health:
         self._address = address
         self._fail = fail
         self._suspected = trio.Event()
-        self._quiet_until = -inf
+        self._quiet_until = self._cleared_at = -inf
+        self._doubted = False
         self._unregistered = False
         self._address_at = self._registration_at = trio.current_time()
         self._registration_at -= _ADDRESS_S / 2
@@ -72,6 +73,11 @@ class Health:
             log.warning("odd on the line: %s", why)
             self._quiet_until = now + _LOG_REST_S
         self._suspected.set()
+        self._doubted = True
+
+    def is_doubtful(self, since: float) -> bool:
+        """Whether a suspicion stands that no check begun after ``since`` has cleared."""
+        return self._doubted and self._cleared_at < since
 
     def suspect_bearer(self, why: str) -> None:
         """The bearer may have changed: look at its address now."""
@@ -89,12 +95,15 @@ class Health:
                 await self._suspected.wait()
             suspected = self._suspected.is_set()
             self._suspected = trio.Event()
+            began = trio.current_time()
             check_links = self._check_suspicion if suspected else self._check
             for check in (check_links, self._check_now_and_then):
                 try:
                     await check()
                 except CommandError as error:  # what one firmware lacks, another check finds
                     log.warning("health: %s", error)
+            self._cleared_at = began
+            self._doubted = self._suspected.is_set()
             if suspected:  # a module that chatters must not be asked at every word
                 await trio.sleep(_SUSPECT_GAP_S)
 

@@ -74,6 +74,7 @@ class Inbound:
     far_closed: bool = False
     empty_answers: int = 0
     empty_at: float = -inf
+    end_seen_at: float = inf
     looking: bool = False
     total: int = 0
 
@@ -146,6 +147,7 @@ class Inbound:
         self.hint = rest > 0 or self.more or self.far_closed
         self.announced = rest > 0 or self.more_announced
         self.empty_answers = 0
+        self.end_seen_at = inf
         self.answer_gap = _ANSWER_S
         if self.sent_at is not None:
             self.round_trip_s += (now - self.sent_at - self.round_trip_s) / 8

@@ -25,6 +25,8 @@ class LineContext:
         hints: whether data reports can be relied on.
         journal: is told of every link that breaks.
         on_network_closed: called with words when a command says that the stack is down.
+        is_doubtful: whether the module or its network may just have failed, and no check
+            that began after a time has found it well.
         results_due: links whose send result is outstanding, with the time of the send.
     """
 
@@ -33,6 +35,7 @@ class LineContext:
     hints: HintHealth = field(default_factory=HintHealth)
     journal: Journal = field(default_factory=Journal)
     on_network_closed: Callable[[str], None] = lambda what: None
+    is_doubtful: Callable[[float], bool] = lambda since: False
     results_due: dict[int, float] = field(default_factory=dict)
 
 

@@ -83,7 +83,12 @@ class Reader:
         if self.inbound.looking:
             self._life.notify_received()
         self.inbound.note_empty(now)
-        if self.inbound.ended:
+        if not self.inbound.ended:
+            return
+        self.inbound.end_seen_at = min(self.inbound.end_seen_at, now)
+        if self._life.context.is_doubtful(self.inbound.end_seen_at):
+            self.inbound.empty_answers = 1  # a network that has gone empties buffers too
+        else:
             self._judge_end()
 
     def _judge_end(self) -> None:

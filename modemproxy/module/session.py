@@ -95,6 +95,7 @@ class Session:
         context.journal = journal or context.journal
         self.pool = LinkPool(context, open_limit_s=connect_s)
         self._health = Health(self.scheduler, self.pool, readiness.address, self.fail)
+        context.is_doubtful = self._health.is_doubtful
         self._stalls = StallWatch(self.pool, patience or Patience(), self.fail)
         self._channel = channel
         channel.latency.byte_s = 10 / readiness.baudrate

@@ -78,7 +78,6 @@ _OPEN: Final[tuple[tuple[str, Drawer], ...]] = (
     ("deaf", lambda r: {"for_s": _seconds(r, 15), "keep": r.random() < 0.5}),
     ("mute", lambda r: {"for_s": _seconds(r), "keep": True}),
     ("slicer", lambda r: {"for_s": _seconds(r, 2)}),
-    ("read_gap", lambda r: {"for_s": _seconds(r)}),
     ("ghost_hints", lambda r: {"for_s": _seconds(r)}),
     ("profile", lambda r: {"for_s": _seconds(r), "set": _options(r)}),
 )
@@ -100,6 +99,8 @@ _HIDING: Final[tuple[tuple[str, Drawer], ...]] = (
     ("read_refused", lambda r: _few(r, form="no_data")),
     ("mute", lambda r: {"for_s": _seconds(r), "keep": False}),
     ("second_stage", lambda r: {"for_s": _seconds(r), "size": 1024}),
+    # a report inside a read is only a hint: it may be older than what the read brought
+    ("read_gap", lambda r: {"for_s": _seconds(r)}),
 )
 
 
