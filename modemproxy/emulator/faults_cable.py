@@ -36,9 +36,6 @@ class _Way:
         self._changed.set()
         self._changed = trio.Event()
 
-    def __len__(self) -> int:
-        return len(self._data)
-
     def clear(self) -> None:
         """Lose what is under way."""
         self._data.clear()
@@ -175,13 +172,8 @@ class MemoryCable:
         """What the device is called now."""
         return f"/dev/ttyUSB{self._number}"
 
-    @property
-    def unsent(self) -> int:
-        """Bytes of the DTE that the module has not taken, as TIOCOUTQ tells of a tty."""
-        return 0 if self._ways is None else len(self._ways[0])
-
     def flush(self) -> None:
-        """Lose them, as tcflush does."""
+        """Lose what the module has not taken from the DTE, as tcflush does."""
         if self._ways is not None:
             self._ways[0].clear()
 

@@ -18,7 +18,7 @@ from modemproxy.at.commands import Attention, Basic, Command
 from modemproxy.at.dte import AnyCommand, Broken, Completed, Event, Failed
 from modemproxy.at.results import Refused
 from modemproxy.at.transfer import SendData
-from modemproxy.errors import DamagedAnswer, LineSilent, NoAnswer
+from modemproxy.errors import DamagedAnswer, LineSilent, NoAnswer, WriteBlocked
 from modemproxy.line import resync
 from modemproxy.line.port import Port
 from modemproxy.line.reader import RUBBISH_PATIENCE_S, LineReader
@@ -102,7 +102,11 @@ class AtChannel(LineReader):
         self.commands += 1
         self._doubt.begin(command)
         self.latency.note_asked(self._exchange.begin(command, limit_s, now), now)
-        return await self._exchange.wait()
+        try:
+            return await self._exchange.wait()
+        except WriteBlocked:  # what had not left may have left at last
+            self.entry_at = trio.current_time()
+            raise
 
     async def _step_in_again(self) -> None:
         """A result came that nobody asked for: the next one must be the next command's."""

@@ -62,7 +62,14 @@ class Doubt:
         if self._read is None or receiving:
             return
         self._header_lost = self._header_lost or line.startswith(_HEADER_TAG)
-        self.arisen = self.arisen or self._header_lost or line[:1] not in _TAGS
+        nobodys = line[:1] not in _TAGS or not line.isascii()
+        self.arisen = self.arisen or self._header_lost or nobodys
+
+    def note_rubbish(self, *, receiving: bool) -> bool:
+        """Bytes that are no text came, and no end of a line: say if a lost header is why."""
+        if self._read is not None and not receiving:
+            self.arisen = True
+        return self.arisen
 
     def keeps(self, urc: Urc, *, receiving: bool) -> bool:
         """Whether something unsolicited is not to be acted on, or not yet."""

@@ -123,16 +123,17 @@ class Exchange:
                 if now >= stalls_at:  # it answered: whatever is unsent, it has been asked
                     return None
                 until = min(until, stalls_at)
-            if now >= until:
-                if self._port.unsent:
-                    self._give_time(now)
-                elif self._late:  # they have left: its time begins
-                    self._late = False
-                    self._deadline = now + self._stage_s
-                else:
+            blocked_at = self._asked_at + WRITE_LIMIT_S
+            if now >= min(until, blocked_at) and self._port.unsent:
+                self._give_time(now)
+            elif now >= until:
+                if not self._late:
                     return None
-                continue
-            await self.wakeup.wait(until, shield=True)
+                self._late = False  # they have left: its time begins
+                self._deadline = now + self._stage_s
+            else:
+                look_at = blocked_at if now < blocked_at else until
+                await self.wakeup.wait(min(until, look_at), shield=True)
         return self.outcome
 
     def _give_time(self, now: float) -> None:

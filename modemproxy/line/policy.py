@@ -41,6 +41,7 @@ _INTERACTIVE_FOR_S: Final = 1.0
 #: A link keeps its place in virtual time over a gap this long; longer is idling.
 _GAP_S: Final = 0.25
 _SEND_OVERHEAD: Final = 52
+_STALL_S: Final = 0.2
 
 
 class Lane(Enum):
@@ -184,7 +185,13 @@ class Policy:
         return not waiting and not any(offer.soon for offer in offers.values())
 
     def charge(self, grant: Grant, now: float, cost: float, moved: int = 0) -> None:
-        """Book an exchange that took ``cost`` seconds and moved ``moved`` bytes."""
+        """Book an exchange that took ``cost`` seconds and moved ``moved`` bytes.
+
+        What is far beyond the time of a full chunk is no use of the line but a stall of it:
+        the link that happened to be on it must not be last for as long as all others take
+        to catch up with that.
+        """
+        cost = min(cost, _STALL_S + 2 * (CHUNK + _SEND_OVERHEAD) * 10 / self.baudrate)
         if grant.lane is Lane.CONTROL:
             self._since_control = 0
             return

@@ -149,8 +149,11 @@ class LineReader:
         self._dispatch_all()
         self._exchange.note_heard(now)
         if self._dte.unframed_rubbish >= _RUBBISH_BYTES and not self._maybe_payload:
-            self._other_speed = True  # a line that was only garbled would have an end
-            self._note_rubbish(now)
+            if self._doubt.note_rubbish(receiving=self._dte.receiving):
+                self._exchange.hasten(now + PAYLOAD_STALL_S)
+            else:
+                self._other_speed = True  # a line that was only garbled would have an end
+                self._note_rubbish(now)
 
     def _dispatch_all(self) -> None:
         while True:

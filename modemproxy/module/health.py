@@ -36,6 +36,7 @@ _SUSPECT_LIMIT_S: Final = 3.0
 _LOG_REST_S: Final = 5.0
 #: From one look at a suspicion to the next.
 _SUSPECT_GAP_S: Final = 0.5
+_SILENT_RESTART: Final = "the module restarted silently (its settings are gone)"
 
 
 class Health:
@@ -81,8 +82,12 @@ class Health:
 
     def suspect_bearer(self, why: str) -> None:
         """The bearer may have changed: look at its address now."""
-        self._address_at = -inf
+        self.check_address_soon()
         self.suspect(why)
+
+    def check_address_soon(self) -> None:
+        """A bearer came up: it may be ours, with another address."""
+        self._address_at = -inf
 
     async def watch(self) -> None:
         """Check until cancelled.
@@ -110,7 +115,7 @@ class Health:
     async def _check_suspicion(self) -> None:
         limit = _SUSPECT_LIMIT_S
         if await self._execute(QueryReceiveMode(), limit_s=limit) != 1:
-            self._fail(ModuleRebooted("the module restarted silently (its settings are gone)"))
+            self._fail(ModuleRebooted(_SILENT_RESTART))
         elif not await self._execute(QueryNet(), limit_s=limit):
             self._fail(NetworkError("the module's network is closed (NETOPEN? says so)"))
         elif self._pool.links:
@@ -120,7 +125,7 @@ class Health:
         if self._pool.links:
             await self._sweep()
         elif await self._execute(QueryReceiveMode()) != 1:
-            self._fail(ModuleRebooted("the module restarted silently (its settings are gone)"))
+            self._fail(ModuleRebooted(_SILENT_RESTART))
 
     async def _check_now_and_then(self) -> None:
         now = trio.current_time()
@@ -146,7 +151,7 @@ class Health:
         if not lost:
             return
         if await self._execute(QueryReceiveMode()) != 1:
-            self._fail(ModuleRebooted("the module restarted silently (its settings are gone)"))
+            self._fail(ModuleRebooted(_SILENT_RESTART))
         elif await self._check_address():  # no far side closed if it was the network
             for link in lost:
                 log.warning("link %d was closed, and the report of it lost", link.number)
@@ -157,10 +162,13 @@ class Health:
         try:
             address = await self._execute(QueryIp())
         except Refused as error:
-            if error.failure.is_network_closed:
+            if not error.failure.is_network_closed:
+                return True
+            if await self._execute(QueryReceiveMode()) != 1:  # and not only the network
+                self._fail(ModuleRebooted(_SILENT_RESTART))
+            else:
                 self._fail(NetworkError(f"the module's network is closed ({error})"))
-                return False
-            return True
+            return False
         if address != self._address:
             self._fail(NetworkError(f"the address changed to {address}"))
             return False

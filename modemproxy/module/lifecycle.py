@@ -169,16 +169,16 @@ class Lifecycle:
             try:
                 while (failure := await self._serve(channel)) is not None:
                     self._climb(failure)
-                    answers = trouble_of(failure) is not Trouble.SILENT
-                    await self._watch_over(channel, ask=answers)
+                    await self._watch_over(channel, failure)
                     if self._next.rung in (Rung.POWER, Rung.REOPEN):
                         return
             finally:
                 self._channel = None
 
-    async def _watch_over(self, channel: AtChannel, *, ask: bool) -> None:
-        """Pause; ``ask``: the module answers."""
-        vigil = Vigil(channel)
+    async def _watch_over(self, channel: AtChannel, failure: BaseException) -> None:
+        """Pause; a module that answers is asked how it is."""
+        vigil = Vigil(channel, failure)
+        ask = trouble_of(failure) is not Trouble.SILENT
         with self._stoppable():
             speeds = tuple(dict.fromkeys((self._modem.baudrate, SPEEDS[0])))
             await vigil.wait(self._next.pause_s, ask=ask, speeds=speeds)

@@ -55,7 +55,6 @@ log = logging.getLogger(__name__)
 WEIGHTS: Final = {"interactive": 4.0, "normal": 2.0, "bulk": 1.0}
 #: A result that nobody asked for casts doubt on sends this young.
 _DOUBT_S: Final = 1.0
-_BEARER_WORDS: Final = ("DEACT", "DETACH", "PDN ACT")
 _GOODBYE_S: Final = 2.0
 
 
@@ -189,8 +188,10 @@ class Session:
                 self._sim_news.set()
             case Registration(domain, stat) if stat not in REGISTERED:
                 self._health.suspect_bearer(f"{domain} says {stat}: not registered")
-            case PacketEvent(text) if any(word in text for word in _BEARER_WORDS):
+            case PacketEvent(text) if "DEACT" in text or "DETACH" in text:
                 self._health.suspect_bearer(text)
+            case PacketEvent(text) if "PDN ACT" in text:
+                self._health.check_address_soon()
             case _:
                 log.info("module says %s", urc)
 

@@ -14,7 +14,7 @@ import trio
 from modemproxy.at.commands import Attention
 from modemproxy.at.subscription import QueryRegistration, QuerySim
 from modemproxy.at.urcs import BootProgress, ModuleBooted, PacketEvent, Registration, SimState
-from modemproxy.errors import CommandError
+from modemproxy.errors import BringUpFailed, CommandError
 from modemproxy.line.channel import AtChannel
 from modemproxy.module.dialogue import Dialogue
 from modemproxy.module.subscriber import REGISTERED
@@ -36,11 +36,12 @@ class Vigil:
         better: why the pause was cut short; empty when it was not.
     """
 
-    def __init__(self, channel: AtChannel) -> None:
+    def __init__(self, channel: AtChannel, failure: BaseException | None = None) -> None:
+        """Args: failure: what the pause is for: a SIM that is there now was not then."""
         self._channel = channel
         self._dialogue = Dialogue(channel)
         self._heard_at_first = channel.lines_in
-        self._state: tuple[str, bool] | None = None
+        self._state = _state_of(failure)
         self.better = ""
 
     async def wait(self, limit_s: float, *, ask: bool, speeds: Sequence[int] = ()) -> None:
@@ -103,6 +104,13 @@ class Vigil:
             return await self._channel.roundtrip(query, limit_s=_ANSWER_S) in REGISTERED
         except CommandError:
             return False
+
+
+def _state_of(failure: BaseException | None) -> tuple[str, bool] | None:
+    """SIM and registration as a failed bring-up left them; None where it does not tell."""
+    if not isinstance(failure, BringUpFailed) or failure.hopeless:
+        return None
+    return {"SIM": ("", False), "registration": ("READY", False)}.get(failure.step)
 
 
 def _good_news(urc: object) -> str:

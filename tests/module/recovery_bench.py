@@ -54,6 +54,7 @@ class RecoveryBench:
         directory: Path,
         modem: dict[str, Any],
         capacity: int = BUFFER_BYTES,
+        connect_s: float = 30,
         **options: Any,
     ) -> None:
         options.setdefault("command_latency_s", 0.005)
@@ -76,7 +77,7 @@ class RecoveryBench:
         self.lifecycle = Lifecycle(
             Config(
                 modem=ModemConfig(port="/dev/emulated", **modem),
-                timeouts=Timeouts(shutdown_s=4),
+                timeouts=Timeouts(shutdown_s=4, connect_s=connect_s),
                 forwards=(),
                 path=Path("test.yaml"),
             ),

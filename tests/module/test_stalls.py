@@ -1,108 +1,117 @@
-"""A network that is dead without a word is noticed, and a far side that is down is not it."""
-
-from pathlib import Path
+"""The quiet failure: what is taken for it, what is not, and what one more connection says."""
 
 import pytest
 import trio
-from trio.testing import MockClock
 
-from modemproxy.emulator.faults import FaultBox
-from modemproxy.errors import LinkRefused
-from modemproxy.journal import RungTaken
-from modemproxy.module.opens import OpenRecord, Patience
+from modemproxy.errors import LinkRefused, NetworkError, NoFreeLink
 
-from .rig import FAR, HOSTILE, exchange
-from .service import Service, serving
+from .health_bench import watching_stalls
 
-pytestmark = pytest.mark.timeout(30)
-SILENT = "silent.example"
+pytestmark = pytest.mark.usefixtures("autojump_clock")
 
 
-async def try_to_open(service: Service, host: str = FAR) -> bool:
-    session = await service.session(60)
-    try:
-        with trio.move_on_after(30):
-            async with session.open_link(host, 7, traffic_class="normal", queue_s=5) as link:
-                return await exchange(link, b"hello") == b"hello"
-    except (LinkRefused, trio.BrokenResourceError):
-        return False
-    return False
+async def test_nothing_stuck_is_nothing_to_try() -> None:
+    async with watching_stalls() as b:
+        b.add_links(9, 8)
+        await trio.sleep(500)
+        assert b.probes == []
 
 
-def networks_reopened(service: Service) -> int:
-    events = service.lifecycle.journal.events()
-    return sum(isinstance(event, RungTaken) and event.rung == "R4" for event in events)
+async def test_a_far_side_that_does_not_read_is_healthy() -> None:
+    async with watching_stalls() as b:
+        stuck, _ = b.add_links(9, 8)
+        stuck.stick()
+        await trio.sleep(500)
+        assert {target for _, target in b.probes} == {stuck.target}
+        gaps = [later - at for (at, _), (later, _) in zip(b.probes, b.probes[1:], strict=False)]
+        assert gaps == sorted(gaps)  # rarer and rarer
+        assert 25 <= b.probes[0][0] <= 31
+        assert len(b.probes) <= 5
+        assert b.failures == []
 
 
-async def test_a_dead_network_is_found_by_its_unanswered_opens(
-    autojump_clock: MockClock, tmp_path: Path
-) -> None:
-    async with serving(tmp_path) as service, trio.open_nursery() as nursery:
-        faults = FaultBox(service.module, seed=1)
-        nursery.start_soon(faults.run)
-        session = await service.session(60)
-        async with session.open_link(FAR, 7, traffic_class="normal", queue_s=5) as idle:
-            assert await exchange(idle, HOSTILE) == HOSTILE
-            await trio.sleep(60)
-            faults.inject("network_dead", until="netopen")
-            with trio.fail_after(120):
-                while not await try_to_open(service):
-                    pass
-        assert networks_reopened(service) == 1
-        nursery.cancel_scope.cancel()
+async def test_a_link_that_moves_is_proof_enough() -> None:
+    async with watching_stalls() as b:
+        stuck, moving = b.add_links(9, 8)
+        stuck.stick()
+        for _ in range(30):
+            moving.inbound.data_at = trio.current_time()
+            await trio.sleep(10)
+        assert b.probes == []
 
 
-async def test_one_far_side_that_is_down_does_not_touch_the_others(
-    autojump_clock: MockClock, tmp_path: Path
-) -> None:
-    async with serving(tmp_path) as service:
-        service.internet.add_silent(SILENT)
-        session = await service.session(60)
-        async with session.open_link(FAR, 7, traffic_class="normal", queue_s=5) as idle:
-            assert await exchange(idle, HOSTILE) == HOSTILE
-            for _ in range(10):
-                assert not await try_to_open(service, SILENT)
-            assert await exchange(idle, HOSTILE) == HOSTILE
-        assert networks_reopened(service) == 0
+@pytest.mark.parametrize(
+    ("outcome", "words"),
+    [
+        (LinkRefused("far", "time out", 10), "time out"),
+        (LinkRefused("far", "no answer"), "no answer"),
+        (..., "no answer within 15 s"),
+    ],
+)
+async def test_a_dead_network_is_found_within_a_minute(outcome: object, words: str) -> None:
+    async with watching_stalls() as b:
+        [stuck] = b.add_links(9)
+        stuck.stick()
+        b.open_outcome = outcome
+        await trio.sleep(60)
+        assert isinstance(b.failures[0][1], NetworkError)
+        assert words in b.words[0]
 
 
-async def test_with_no_other_far_side_known_the_network_is_reopened_ever_more_rarely(
-    autojump_clock: MockClock, tmp_path: Path
-) -> None:
-    async with serving(tmp_path) as service:
-        service.internet.add_silent(SILENT)
-        for _ in range(15):  # a client that tries and tries
-            assert not await try_to_open(service, SILENT)
-        assert 2 <= networks_reopened(service) <= 4
+@pytest.mark.parametrize(
+    "outcome", [LinkRefused("far", "refused", 4), NoFreeLink("all in use")]
+)
+async def test_a_refusal_is_an_answer_and_no_number_is_none(outcome: object) -> None:
+    async with watching_stalls() as b:
+        [stuck] = b.add_links(9)
+        stuck.stick()
+        b.open_outcome = outcome
+        await trio.sleep(100)
+        assert b.probes
+        assert b.failures == []
 
 
-def test_a_client_that_leaves_at_once_proves_nothing() -> None:
-    record = OpenRecord()
-    for _ in range(10):
-        record.note_given_up("a:1", after_s=0.5)
-    assert record.unanswered == 0
-    record.note_given_up("a:1", after_s=20)
-    assert (record.unanswered, record.witness) == (1, "a:1")
+async def test_progress_during_the_trial_is_progress() -> None:
+    async with watching_stalls() as b:
+        [stuck] = b.add_links(9)
+        stuck.stick()
+
+        def progress() -> None:
+            stuck.outbound.stuck_since = None
+            raise LinkRefused("far", "time out", 10)
+
+        b.open_outcome = progress
+        await trio.sleep(100)
+        assert len(b.probes) == 1
+        assert b.failures == []
 
 
-def test_the_witness_is_another_far_side_that_worked_last() -> None:
-    record = OpenRecord()
-    for target in ("a:1", "b:1", "c:1", "b:1"):
-        record.note(target, 0)
-    record.note("b:1", 10)
-    assert (record.unanswered, record.witness) == (1, "c:1")
-    record.note("d:1", 4)
-    assert record.unanswered == 0
+async def test_two_opens_without_an_answer_have_another_far_side_tried() -> None:
+    async with watching_stalls() as b:
+        b.opens.note("well.example.com:80", 0)
+        b.opens.note_given_up("dead.example.com:80", after_s=30)
+        await trio.sleep(60)
+        assert b.probes == []  # one may be down
+        b.opens.note_given_up("dead.example.com:80", after_s=30)
+        await trio.sleep(60)
+        assert {target for _, target in b.probes} == {"well.example.com:80"}
+        assert b.failures == []
 
 
-def test_patience_doubles_and_comes_back() -> None:
-    patience = Patience()
-    rests = []
-    for now in range(10):
-        patience.spend(now)
-        rests.append(patience.until - now)
-    assert rests[:3] == [30, 60, 120]
-    assert rests[-1] == 1800
-    patience.restore()
-    patience.spend(100)
-    assert patience.until == 130
+async def test_opens_in_vain_where_nothing_else_is_reached_either_are_the_networks() -> None:
+    async with watching_stalls() as b:
+        b.opens.note("well.example.com:80", 0)
+        for _ in range(2):
+            b.opens.note_given_up("dead.example.com:80", after_s=30)
+        b.open_outcome = ...
+        await trio.sleep(60)
+        assert isinstance(b.failures[0][1], NetworkError)
+
+
+async def test_the_network_is_taken_down_for_opens_in_vain_ever_more_rarely() -> None:
+    async with watching_stalls() as b:
+        for _ in range(2):
+            b.opens.note_given_up("dead.example.com:80", after_s=30)
+        b.open_outcome = LinkRefused("far", "time out", 10)
+        await trio.sleep(550)
+        assert 2 <= len(b.failures) <= 5

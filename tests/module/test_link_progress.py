@@ -1,0 +1,39 @@
+"""What counts as progress of a link that sends: a stall is the lack of it."""
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from .rig import rig
+
+pytestmark = pytest.mark.timeout(20)
+
+
+@pytest.mark.parametrize("cipack", [True, False])
+async def test_a_link_in_use_for_longer_than_the_stall_limit_lives(
+    autojump_clock: MockClock, cipack: bool
+) -> None:
+    async with rig(cipack=cipack, stall_s=60) as r:
+        sink = r.sink(80)
+        async with r.link(port=80) as link:
+            for _ in range(40):
+                await link.send_all(b"x" * 100)
+                await trio.sleep(10)
+            assert link.reset is None
+            assert len(sink.received[0]) == 4000
+
+
+@pytest.mark.parametrize("cipack", [True, False])
+async def test_a_link_that_is_busy_for_ever_is_given_up_in_time(
+    autojump_clock: MockClock, cipack: bool
+) -> None:
+    async with rig(cipack=cipack, stall_s=30) as r:
+        r.sink(80)
+        async with r.link(port=80) as link:
+            await link.send_all(b"x" * 2000)
+            await trio.sleep(0.1)
+            r.module.set_profile(busy_link=link.number)
+            started = trio.current_time()
+            with pytest.raises(trio.BrokenResourceError, match="no progress"):
+                await link.send_all(b"x" * 20000)
+            assert 29 < trio.current_time() - started < 33
