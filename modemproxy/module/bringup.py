@@ -22,6 +22,7 @@ from modemproxy.config import ModemConfig
 from modemproxy.line.channel import AtChannel
 from modemproxy.module import sync
 from modemproxy.module.dialogue import Dialogue
+from modemproxy.module.habits import Habits
 from modemproxy.module.ladder import Rung
 from modemproxy.module.remedies import reset_module, switch_radio_off_and_on
 from modemproxy.module.stack import Stack
@@ -59,6 +60,7 @@ async def bring_up(
     state: StateStore,
     rung: Rung = Rung.AGAIN,
     quiet_until: float = -inf,
+    habits: Habits | None = None,
 ) -> Readiness:
     """Bring the module to where links can be opened.
 
@@ -69,6 +71,7 @@ async def bring_up(
         state: what earlier runs left for us to know.
         rung: the step of the recovery ladder this is; it may do something first.
         quiet_until: say nothing before this time (trio's clock): a payload is pending.
+        habits: what was learned of this module, and is learned here.
 
     Raises:
         BringUpFailed: a step failed; it says which, and why.
@@ -76,7 +79,7 @@ async def bring_up(
     """
     dialogue = Dialogue(channel)
     subscriber = Subscriber(dialogue, modem, state)
-    stack = Stack(dialogue, modem, connect_s)
+    stack = Stack(dialogue, modem, connect_s, habits or Habits())
     found = await _meet(
         dialogue, modem.baudrate, cut_off=state.cut_off, quiet_until=quiet_until
     )

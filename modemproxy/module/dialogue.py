@@ -31,11 +31,15 @@ class Dialogue:
     Attributes:
         channel: the line.
         echoed: a command line came back since this was last cleared.
+        ok_was_first: the last command with a result said OK before it.
+        ok_took_s: how long that OK took, seconds.
     """
 
     def __init__(self, channel: AtChannel) -> None:
         self.channel = channel
         self.echoed = False
+        self.ok_was_first = False
+        self.ok_took_s = 0.0
         self._heard: list[Urc] = []
         self._news = trio.Event()
         self._booting_ends_it = False
@@ -93,6 +97,8 @@ class Dialogue:
         is_result: Callable[[Urc], bool],
         limit_s: float,
         is_done: Callable[[], Awaitable[bool]] | None = None,
+        *,
+        ok_limit_s: float | None = None,
     ) -> Urc | None:
         """Do a command whose result may come before or after OK.
 
@@ -102,6 +108,7 @@ class Dialogue:
             limit_s: how long the result may take after OK, seconds.
             is_done: asks the module every few seconds whether it is done all the same: the
                 report may be lost.
+            ok_limit_s: a tighter bound on the OK than the command's own, seconds.
 
         Returns:
             The result, or None if none came, or it was done without one.
@@ -110,7 +117,10 @@ class Dialogue:
             Refused: with the result's number in ``code`` where there was one.
         """
         self._heard.clear()
-        await self.ask(command)
+        began = trio.current_time()
+        await self.channel.roundtrip(command, limit_s=ok_limit_s)
+        self.ok_took_s = trio.current_time() - began
+        self.ok_was_first = not any(map(is_result, self._heard))
         deadline = trio.current_time() + limit_s
         while trio.current_time() < deadline:
             for urc in self._heard:

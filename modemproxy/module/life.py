@@ -10,6 +10,7 @@ from modemproxy.errors import LinkReset
 from modemproxy.journal import Journal, LinkBroken
 from modemproxy.line.channel import AtChannel
 from modemproxy.line.scheduler import Scheduler, Source
+from modemproxy.module.habits import Habits
 from modemproxy.module.inbound import HintHealth
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,7 @@ class LineContext:
         stall_s: how long a link may make no progress.
         hints: whether data reports can be relied on.
         journal: is told of every link that breaks.
+        habits: what was learned of the module.
         on_network_closed: called with words when a command says that the stack is down.
         is_doubtful: whether the module or its network may just have failed, and no check
             that began after a time has found it well.
@@ -34,6 +36,7 @@ class LineContext:
     stall_s: float = 300.0
     hints: HintHealth = field(default_factory=HintHealth)
     journal: Journal = field(default_factory=Journal)
+    habits: Habits = field(default_factory=Habits)
     on_network_closed: Callable[[str], None] = lambda what: None
     is_doubtful: Callable[[float], bool] = lambda since: False
     results_due: dict[int, float] = field(default_factory=dict)

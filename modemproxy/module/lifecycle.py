@@ -39,6 +39,7 @@ from modemproxy.journal import (
 from modemproxy.line.channel import AtChannel, open_channel
 from modemproxy.line.port import Port, SerialPort
 from modemproxy.module.bringup import bring_up
+from modemproxy.module.habits import Habits
 from modemproxy.module.ladder import LOOP_WINDOW_S, Ladder, Rung, Step, Trouble, trouble_of
 from modemproxy.module.opens import Patience
 from modemproxy.module.remedies import run_power_command
@@ -121,6 +122,7 @@ class Lifecycle:
         self._open_port = open_port or self._open_tty
         self._ladder = Ladder(has_power=bool(config.modem.power_command))
         self._patience = Patience()
+        self._habits = Habits()
         self._next = Step(Rung.REOPEN, 0.0)
         self._modem = config.modem
         self._quiet_until = -math.inf
@@ -236,6 +238,7 @@ class Lifecycle:
             state=self._state,
             rung=self._next.rung,
             quiet_until=self._quiet_until,
+            habits=self._habits,
         )
         self._state.note_session()
         self._last_problem = ""
@@ -251,6 +254,7 @@ class Lifecycle:
             stall_s=timeouts.stall_s,
             journal=self.journal,
             patience=self._patience,
+            habits=self._habits,
         )
 
     async def _open_tty(self) -> Port:

@@ -71,9 +71,6 @@ class LinkPool:
         self.quarantine = Quarantine(context, self._give_back)
         self._ended: str | None = None
         self.opens = OpenRecord()
-        #: This module says OK at once, and the result of an open later. Where it is not known
-        #: a silent module is found out only after all the time an open may take.
-        self._ok_first = False
 
     @property
     def links(self) -> dict[int, Link]:
@@ -167,7 +164,7 @@ class LinkPool:
         opening = _Opening(link)
         self._openings[link.number] = opening
         try:
-            limit_s = _OK_LIMIT_S if self._ok_first else None
+            limit_s = _OK_LIMIT_S if self._context.habits.link_ok_first else None
             await self._context.scheduler.execute(command, limit_s=limit_s)
         except Refused as error:
             self._openings.pop(link.number, None)
@@ -235,9 +232,9 @@ class LinkPool:
         opening = self._openings.pop(number, None)
         if opening is not None:
             if not self._context.scheduler.channel.opening(number):
-                self._ok_first = True
+                self._context.habits.link_ok_first = True
             elif err == 0:
-                self._ok_first = False
+                self._context.habits.link_ok_first = False
             if err == 0:
                 self._links[number] = opening.link
                 opening.link.start()

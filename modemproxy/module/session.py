@@ -41,6 +41,7 @@ from modemproxy.line.channel import AtChannel
 from modemproxy.line.policy import Policy
 from modemproxy.line.scheduler import Scheduler
 from modemproxy.module.bringup import Readiness
+from modemproxy.module.habits import Habits
 from modemproxy.module.health import Health
 from modemproxy.module.life import LineContext
 from modemproxy.module.link import Link
@@ -77,6 +78,7 @@ class Session:
         stall_s: float,
         journal: Journal | None = None,
         patience: Patience | None = None,
+        habits: Habits | None = None,
     ) -> None:
         """Args:
         channel: the line, in step and not used by anybody else.
@@ -85,6 +87,7 @@ class Session:
         stall_s: how long a link may make no progress, seconds.
         journal: is told of links that break.
         patience: with opens that go unanswered; outlives the session.
+        habits: what was learned of the module; outlives the session.
         """
         self.readiness = readiness
         self.scheduler = Scheduler(channel, Policy(readiness.baudrate))
@@ -92,6 +95,7 @@ class Session:
             self.scheduler, stall_s=stall_s, on_network_closed=self._note_network_closed
         )
         context.journal = journal or context.journal
+        context.habits = habits or context.habits
         self.pool = LinkPool(context, open_limit_s=connect_s)
         self._health = Health(self.scheduler, self.pool, readiness.address, self.fail)
         context.is_doubtful = self._health.is_doubtful

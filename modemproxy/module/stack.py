@@ -28,6 +28,7 @@ from modemproxy.at.urcs import CloseDone, NetClosed, NetOpened, ServerStopped, U
 from modemproxy.config import ModemConfig
 from modemproxy.errors import BringUpFailed
 from modemproxy.module.dialogue import Dialogue
+from modemproxy.module.habits import Habits
 
 log = logging.getLogger(__name__)
 
@@ -45,10 +46,13 @@ _SETTLE_S: Final = 1.0
 class Stack:
     """The steps that make the module's sockets ours."""
 
-    def __init__(self, dialogue: Dialogue, modem: ModemConfig, connect_s: float) -> None:
+    def __init__(
+        self, dialogue: Dialogue, modem: ModemConfig, connect_s: float, habits: Habits
+    ) -> None:
         self._dialogue = dialogue
         self._modem = modem
         self._connect_s = connect_s
+        self._habits = habits
         self._cannot_close = False
 
     async def close_left_over_network(self) -> None:
@@ -142,10 +146,17 @@ class Stack:
 
     async def _try_open_network(self) -> str:
         """Return what went wrong, or nothing."""
+        dialogue, habits = self._dialogue, self._habits
         try:
-            result: Urc | None = await self._dialogue.ask_with_result(
-                OpenNet(), lambda urc: isinstance(urc, NetOpened), PDP_LIMIT_S, self._is_open
+            result: Urc | None = await dialogue.ask_with_result(
+                OpenNet(),
+                lambda urc: isinstance(urc, NetOpened),
+                PDP_LIMIT_S,
+                self._is_open,
+                ok_limit_s=habits.net_limit_s,
             )
+            habits.net_ok_first = dialogue.ok_was_first
+            habits.net_took_s = dialogue.ok_took_s
         except Refused as error:
             # We closed it: opened meanwhile can only be by this very command.
             return "" if error.failure.is_ip("Network is already opened") else str(error)

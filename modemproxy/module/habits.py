@@ -1,0 +1,34 @@
+"""What was learned of this module's manners; outlives the session. Sync."""
+
+from dataclasses import dataclass
+from typing import Final
+
+_AT_ONCE_S: Final = 10.0
+#: How much longer than the last time something may take, and the least to allow.
+_SLOWER: Final = 10.0
+_LEAST_S: Final = 30.0
+
+
+@dataclass(slots=True)
+class Habits:
+    """Whether OK comes at once and the result later, where firmwares differ.
+
+    Where it is not known, an OK may take as long as the whole thing; a module that has
+    gone silent meanwhile is found out only then.
+
+    Attributes:
+        net_ok_first: of NETOPEN.
+        net_took_s: how long NETOPEN took until its OK, seconds; 0 while not known.
+        link_ok_first: of CIPOPEN.
+    """
+
+    net_ok_first: bool = False
+    net_took_s: float = 0.0
+    link_ok_first: bool = False
+
+    @property
+    def net_limit_s(self) -> float | None:
+        """How long to wait for the OK of NETOPEN; None: as long as it may ever take."""
+        if self.net_ok_first:
+            return _AT_ONCE_S
+        return max(_LEAST_S, _SLOWER * self.net_took_s) if self.net_took_s else None
