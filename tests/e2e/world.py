@@ -19,7 +19,7 @@ from modemproxy import app
 from modemproxy.config import Config, Endpoint, Forward, LogConfig, ModemConfig, Timeouts
 from modemproxy.emulator.module import EmulatedModule
 from modemproxy.emulator.profile import Profile
-from modemproxy.emulator.pty import serve_pty
+from modemproxy.emulator.pty import PtyPort, serve_pty
 from modemproxy.emulator.sockets import SocketInternet
 from modemproxy.module.state import StateStore
 
@@ -73,6 +73,7 @@ class World:
     ports: dict[str, int] = field(default_factory=dict)
     stop: trio.Event = field(default_factory=trio.Event)
     left: trio.Event = field(default_factory=trio.Event)
+    port: PtyPort = field(init=False)
 
     async def connect(self, name: str = "far") -> trio.SocketStream:
         """A client of a forward."""
@@ -148,8 +149,8 @@ async def module_on_tty(
         module = EmulatedModule(profile, internet=SocketInternet(nursery, hosts=hosts))
         async with serve_pty(module, link=folder / "modem", pace=pace) as port:
             tty = str(folder / "modem")
-            assert port.path
             w = World(nursery, module, tty, folder)
+            w.port = port
             yield w, config_for(tty, baudrate=profile.baudrate, **fars)
         closed.close()
         nursery.cancel_scope.cancel()
