@@ -28,10 +28,9 @@ _ACTIVE_CEILING_S: Final = 0.9
 _IDLE_CEILING_S: Final = 30.0
 #: A link that only sends, and has more to send, is asked less often than one that idles
 #: towards its answer: nine of them at 115200 baud would be asked as often as they send.
-_UPLOAD_CEILING_S: Final = 20.0
+_UPLOAD_CEILING_S: Final = 30.0
 _ACTIVE_GROWTH: Final = 2
 _IDLE_GROWTH: Final = 3
-_UPLOAD_GROWTH: Final = 4
 _ANSWER_S: Final = 0.3
 _END_GAP_S: Final = 0.05
 #: Polls that found data nobody announced, before hints count as unreliable.
@@ -171,7 +170,8 @@ class Inbound:
         self.hint, self.announced = self.more, self.more_announced
         ceiling = self._poll_ceiling(now)
         growth = _IDLE_GROWTH if ceiling == _IDLE_CEILING_S else _ACTIVE_GROWTH
-        growth = _UPLOAD_GROWTH if self.uploading else growth
+        if self.uploading:  # a protocol that answers as it receives would have by now
+            self.poll_gap = self.answer_gap = ceiling
         self.answer_gap = min(self.answer_gap * growth, ceiling)
         self.poll_at = now + min(self.poll_gap, ceiling)
         self.poll_gap = min(self.poll_gap * growth, ceiling)

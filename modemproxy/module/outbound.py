@@ -32,7 +32,7 @@ _BUSY_LIMIT_S: Final = 2.0
 RESULT_LIMIT_S: Final = 17.0
 _PROBE_GAP_S: Final = 0.075
 _UNANSWERED_S: Final = 1.0
-MAX_ACK_GAP_S: Final = 10.0
+MAX_ACK_GAP_S: Final = 20.0
 _COUNTER_MASK: Final = 0xFFFFFFFF
 
 

@@ -96,7 +96,8 @@ _HIDING: Final[tuple[tuple[str, Drawer], ...]] = (
     ("delay_urc", lambda r: _windowed(r, urc="data", delay_s=1.0)),
     ("urc_overflow", lambda r: _windowed(r, depth=r.choice((1, 5)))),
     ("lose_answer", lambda r: _few(r, command=r.choice(("+CIPSEND", "+CIPACK", "+CIPOPEN")))),
-    ("read_refused", lambda r: _few(r, form="no_data")),
+    # once: two in a row at the end, with the report lost as well, are an end (rulings 2)
+    ("read_refused", lambda r: {"times": 1, "for_s": 15.0, "form": "no_data"}),
     ("mute", lambda r: {"for_s": _seconds(r), "keep": False}),
     ("second_stage", lambda r: {"for_s": _seconds(r), "size": 1024}),
     # a report inside a read is only a hint: it may be older than what the read brought
