@@ -112,7 +112,10 @@ class FlipHeader(_OfRead):
         """Flip it."""
         if not self.is_payload(said):
             return said.data
-        position = self.rng.choice(self._digits(said))
+        digits = self._digits(said)
+        if not digits:  # another fault was here before
+            return said.data
+        position = self.rng.choice(digits)
         bit = self.rng.randrange(4) if self.bit is None else self.bit
         data = bytearray(said.data)
         data[position] ^= 1 << bit
