@@ -134,7 +134,7 @@ class AtChannel(LineReader):
         self.on_resync(f"no answer to {command.shown}")
         if self._rubbish:  # and no wonder: whatever we wrote there was rubbish too
             # Noise may come while the module waits for a payload; another speed may not.
-            noise = not self._other_speed
+            noise = not self._other_speed or self.lines_in > self._sense
             self._in_data_entry |= noise and isinstance(command, SendData)
             raise LineSilent(command.shown)
         if isinstance(command, SendData) and not prompted:

@@ -70,6 +70,7 @@ class LineReader:
         self._out_of_step = False
         self._rubbish = 0
         self._other_speed = False
+        self._sense = 0
         self.entry_at = -inf
         self.on_urc: Callable[[Urc], None] = lambda urc: None
         self.on_oddity: Callable[[str], None] = lambda what: None
@@ -230,6 +231,7 @@ class LineReader:
     def _note_rubbish(self, now: float) -> None:
         """Most likely another speed: what is in flight will hardly be answered."""
         if not self._rubbish:
+            self._sense = self.lines_in
             self.on_oddity("rubbish: is the module at another speed?")
         self._rubbish += 1
         self._exchange.hasten(now + RUBBISH_PATIENCE_S)

@@ -22,4 +22,5 @@ EVER_FAILED: Final[dict[int, str]] = {
     10192: "a restart in the middle of a bring-up was noticed after 150 s",
     10386: "one number that the module was stuck with stopped all service",
     20052: "small sends in quick succession, never acknowledged for want of asking: a stall",
+    310780: "noise with words in between was taken for another speed: AT completed a payload",
 }
