@@ -44,3 +44,15 @@ async def serve_again(w: World) -> None:
 def served(w: World, calm: World | None) -> float:
     """How long ``serve_again`` took, for ``Rules.measure``."""
     return w.notes["served"]
+
+
+def settled(w: World, calm: World | None) -> float:
+    """From the fault until a client was served and whoever is reset has been reset."""
+    since = w.struck_at or 0.0
+    return max([w.notes["served"], *(c.ended_at - since for c in w.connections if c.victim)])
+
+
+def note_victims(w: World) -> None:
+    """Whom a fault hits is left to chance: those who were reset."""
+    for connection in w.connections:
+        connection.victim = connection.end == "RST"

@@ -70,8 +70,8 @@ def _refused_late(w: World, calm: World | None) -> list[str]:
     rules=Rules(check=_refused_late),
 )
 async def test_f42(w: World, frees: bool) -> None:
-    leaves = echo(rounds=3, size=200, pause_s=1.0)
-    await w.start(_LONG, others=[_LONG] * 8 + [leaves if frees else _LONG])
+    stays, leaves = (echo(rounds=n, size=200, pause_s=1.0) for n in (12, 3))
+    await w.start(stays, others=[stays] * 8 + [leaves if frees else stays])
     w.victim.victim = False
     w.hurt("an eleventh client", lambda: w.connect("download", victim=True))
     if not frees:

@@ -12,7 +12,7 @@ from modemproxy.journal import FlowControlDropped
 from tests.matrix.harness import Rules, row
 from tests.matrix.roles import Role
 from tests.matrix.rows import X1, XA, T, case
-from tests.matrix.scenes import IDLE, serve_again, served, under
+from tests.matrix.scenes import IDLE, note_victims, serve_again, served, settled, under
 from tests.matrix.setting import CablePort
 from tests.matrix.traffic import download, echo, upload
 from tests.matrix.world import World
@@ -162,7 +162,7 @@ def _one_each(w: World, calm: World | None) -> list[str]:
     53,
     "the host's receiver overruns: 1 to 64 bytes are lost",
     [
-        case("3 times in a megabyte", f"{T}|{X1}", 3.0, per_mb=3.0),
+        case("5 times in a megabyte", f"{T}|{X1}", 3.0, per_mb=5.0),
         case("10 times in a megabyte", f"{T}|{X1}", 3.0, per_mb=10.0),
     ],
     rules=Rules(measure=_reset_behind, check=_one_each),
@@ -173,14 +173,7 @@ async def test_f53(w: World, per_mb: float) -> None:
     await w.start(first, others=others)
     w.inject("overrun", per_mb=per_mb)
     await w.finish()
-    for connection in w.connections:  # whom the losses hit
-        connection.victim = connection.end == "RST"
-
-
-def _settled_in(w: World, calm: World | None) -> float:
-    """From the fault until a new client was served and whoever is reset has been reset."""
-    since = w.struck_at or 0.0
-    return max([w.notes["served"], *(c.ended_at - since for c in w.connections if c.victim)])
+    note_victims(w)
 
 
 _OUTCOMES_54 = f"{T}|{X1}|{XA}"  # X1: the one whose payload was under way
@@ -221,7 +214,7 @@ _OUTCOMES_54 = f"{T}|{X1}|{XA}"  # X1: the one whose payload was under way
             keep=False,
         ),
     ],
-    rules=Rules(calm=False, probe=False, measure=_settled_in),
+    rules=Rules(calm=False, probe=False, measure=settled),
     complaints=(
         "input while a command executes",
         "data entry was not completed in time",
@@ -236,5 +229,4 @@ async def test_f54(w: World, kind: str, **given: Any) -> None:
     await w.struck.wait()
     await serve_again(w)
     await w.finish()
-    for connection in w.connections:
-        connection.victim = connection.end == "RST"
+    note_victims(w)
