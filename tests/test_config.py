@@ -9,9 +9,14 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from modemproxy.config import (
+    Admin,
     Config,
+    Dns,
     Endpoint,
     Forward,
+    ModemConfig,
+    Proxy,
+    Server,
     Timeouts,
     check_at_string,
     check_host,
@@ -19,6 +24,7 @@ from modemproxy.config import (
     find,
     load,
 )
+from modemproxy.config.keys import entries
 from modemproxy.errors import ConfigError
 
 FULL = """\
@@ -143,14 +149,15 @@ def test_describe(full: Config) -> None:
     assert describe(full) == [
         "module   /dev/ttyUSB2 at 921600 baud, RTS/CTS",
         "network  APN no (IPV4V6), chap login as 0123, with PIN",
-        "dns      9.9.9.9, 2620:fe::fe",
+        "resolver 9.9.9.9, 2620:fe::fe",
         "tcp      127.0.0.1:1883 -> broker.example.com:1883  name mqtt  class interactive  "
         "for 127.0.0.0/8, 127.0.0.1/32  at most 5 clients  at most 2 per client  "
-        "reset when idle for 90 s",
+        "ended when idle for 90 s",
         "tcp      [::1]:0 -> [2001:db8::1]:443  name tcp-0  class normal  for this machine",
         "tcp      127.0.0.1:80 -> 192.0.2.1:80  name 42  class normal  for this machine",
         "tcp      0.0.0.0:81 -> a-b.example.:81  name tcp-81  class bulk  for 0.0.0.0/0",
-        "warning: tcp-81: everyone who can reach 0.0.0.0:81 may use the mobile connection",
+        "WARNING: tcp-81: exposed on 0.0.0.0:81: everyone who can reach it may use the mobile "
+        "connection",
     ]
 
 
@@ -243,18 +250,32 @@ def test_any_words_of_yaml_are_loaded_or_refused(tmp_path: Path, words: list[str
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8) | WORDS,
-    lambda inner: st.lists(inner, max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=2),
     max_leaves=5,
 )
-MODEM_KEYS = "port baudrate flow_control apn ip_type auth username password pin pin_file dns"
-FORWARD_KEYS = (
-    "listen connect name protocol class idle_timeout_s allow max_clients half_close_s"
+
+
+def sections(model: type[object]) -> st.SearchStrategy[object]:
+    """Make sections whose keys are right and whose values need not be."""
+    return st.dictionaries(st.sampled_from(list(entries(model))), VALUES) | VALUES
+
+
+def lists(model: type[object]) -> st.SearchStrategy[object]:
+    return st.lists(sections(model), max_size=3) | sections(model)
+
+
+FILES = st.fixed_dictionaries(
+    {"modem": sections(ModemConfig)},
+    optional={
+        "forwards": lists(Forward),
+        "servers": lists(Server),
+        "proxies": lists(Proxy),
+        "dns": sections(Dns),
+        "admin": sections(Admin),
+        "timeouts": sections(Timeouts),
+        "log": VALUES,
+    },
 )
-MODEMS = st.dictionaries(st.sampled_from(MODEM_KEYS.split()), VALUES) | VALUES
-FORWARDS = st.lists(
-    st.dictionaries(st.sampled_from(FORWARD_KEYS.split()), VALUES) | VALUES, max_size=3
-)
-FILES = st.fixed_dictionaries({"modem": MODEMS, "forwards": FORWARDS}, optional={"log": VALUES})
 
 
 @given(content=FILES)

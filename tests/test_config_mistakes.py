@@ -75,6 +75,7 @@ KEYS = [
     (modem("baud-rate: 1"), 3, "modem.baud-rate", "did you mean 'baudrate'?"),
     (modem("zzz: 1"), 3, "modem.zzz", "known here: port, baudrate"),
     (modem() + "sevrers: []\n", 6, "sevrers", "did you mean 'servers'?"),
+    (HEAD + "forward: []\n", 3, "forward", "unknown key (did you mean 'forwards'?)"),
     (modem() + "apn: x\n", 6, "apn", "unknown key (it belongs under modem:)"),
     (modem() + "listen: x\n", 6, "listen", "it belongs under forwards:"),
     (modem("port: x"), 3, "modem.port", "given twice (first on line 2; keep one)"),
@@ -85,7 +86,7 @@ KEYS = [
     ("modem: {apn: x}\n" + FORWARDS, 1, "modem.port", "missing (like port: /dev/"),
     ("modem:\n" + FORWARDS, 1, "modem", "empty (it needs at least port)"),
     ("modem: x\n" + FORWARDS, 1, "modem", "expected a section of keys, got text"),
-    ("modem: {port: x}\n", 1, "forwards", "missing (Ports of this host"),
+    ("modem: {port: x}\n", 1, "", "nothing to serve (add forwards, servers, proxies or dns)"),
     (HEAD + "forwards: []\n", 3, "forwards", "the list is empty"),
     (HEAD + "forwards:\n", 3, "forwards", "empty (give a value"),
     (HEAD + "forwards:\n  listen: a\n", 4, "forwards", "begin each item with '- '"),
@@ -175,7 +176,7 @@ CONNECT = [
 # One line in a forward, its key, the words.
 FORWARD = [
     ("class: fast", "class", "expected interactive, normal or bulk"),
-    ("protocol: tpc", "protocol", "'tpc' is not known (expected tcp)"),
+    ("protocol: tpc", "protocol", "'tpc' is not known (expected tcp or udp)"),
     ("max_clients: -1", "max_clients", "-1 is out of range"),
     ("max_per_client: 1.5", "max_per_client", "expected a whole number, got text '1.5'"),
     ("idle_timeout_s: never", "idle_timeout_s", "expected a number of seconds"),
@@ -187,9 +188,6 @@ FORWARD = [
     ("allow: ['::/0']", "allow", "no IPv4 network, so nobody could connect"),
     ("allow: ['fe80::%eth0/64']", "allow[0]", "has a zone"),
     ("name: a b", "name", "'a b' is not a name (1 to 32 letters"),
-    ("protocol: udp", "protocol", "udp: not available in this version yet (expected tcp)"),
-    ("rate: 5", "rate", "not available in this version yet (leave the key out)"),
-    ("reserve: 1", "reserve", "not available in this version yet"),
 ]
 
 # A second forward: listen, more lines, the line, the key, the words.
@@ -201,7 +199,7 @@ SECOND = [
     ("127.0.0.2:1883", [], 6, "name", "the name made from protocol and port, is taken"),
 ]
 
-LATER = ("servers", "proxies", "dns", "admin", "metrics")
+LATER = ("metrics",)
 
 MISTAKES = [
     *(Mistake(text, line, "", says) for text, line, says in WHOLE_FILE),

@@ -3,13 +3,13 @@
     find()      which file
     load()      read it: YAML nodes (config/nodes.py), values by key (config/reader.py), rules
                 between keys (config/rules.py), dataclasses (config/model.py)
-    describe()  what it would serve, in words
+    describe()  what it would serve, in words (config/describe.py)
 
 Every mistake is one line: ``FILE:LINE: key.path: what is wrong (what would be right)``.
 The names here are what the rest of the program uses; the ``config_*`` files are inside.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from modemproxy.config.checks import (
@@ -18,13 +18,20 @@ from modemproxy.config.checks import (
     Wrong,
     check_at_string,
     check_host,
+    exposed,
     parse_target,
 )
+from modemproxy.config.describe import describe
+from modemproxy.config.destinations import Destination, may_reach
 from modemproxy.config.model import (
+    Admin,
     Config,
+    Dns,
     Forward,
     LogConfig,
     ModemConfig,
+    Proxy,
+    Server,
     Timeouts,
     TrafficClass,
 )
@@ -34,20 +41,27 @@ from modemproxy.config.rules import apply
 from modemproxy.errors import ConfigError
 
 __all__ = [
+    "Admin",
     "Config",
+    "Destination",
+    "Dns",
     "Endpoint",
     "Forward",
     "IPNetwork",
     "LogConfig",
     "ModemConfig",
+    "Proxy",
+    "Server",
     "Timeouts",
     "TrafficClass",
     "Wrong",
     "check_at_string",
     "check_host",
     "describe",
+    "exposed",
     "find",
     "load",
+    "may_reach",
     "parse_target",
 ]
 
@@ -125,51 +139,3 @@ def _read_text(path: Path, report: Report) -> str | None:
         line = content.count(b"\n", 0, exc.start) + 1
         report.add(line, "", "not UTF-8 text (save the file as UTF-8)")
         return None
-
-
-def describe(config: Config) -> list[str]:
-    """Say in lines for people what would be served, and what deserves a second look."""
-    return [*_module_lines(config), *map(_forward_line, config.forwards), *_warnings(config)]
-
-
-def _module_lines(config: Config) -> Iterator[str]:
-    modem = config.modem
-    flow = "RTS/CTS" if modem.flow_control == "rtscts" else "no flow control"
-    yield f"module   {modem.port} at {modem.baudrate} baud, {flow}"
-    apn = f"APN {modem.apn}" if modem.apn else "the module's own APN"
-    login = "" if modem.auth == "none" else f", {modem.auth} login as {modem.username}"
-    pin = ", with PIN" if modem.pin else ""
-    yield f"network  {apn} ({modem.ip_type}){login}{pin}"
-    if modem.dns:
-        yield f"dns      {', '.join(modem.dns)}"
-
-
-def _forward_line(forward: Forward) -> str:
-    parts = [f"{forward.protocol:<7}", f"{forward.listen} -> {forward.connect}"]
-    parts += [f"name {forward.name}", f"class {forward.traffic_class}", _allowed(forward)]
-    if forward.max_clients:
-        parts.append(f"at most {forward.max_clients} clients")
-    if forward.max_per_client:
-        parts.append(f"at most {forward.max_per_client} per client")
-    if forward.idle_timeout_s:
-        parts.append(f"reset when idle for {forward.idle_timeout_s:g} s")
-    return "  ".join(parts)
-
-
-def _allowed(forward: Forward) -> str:
-    if not forward.allow:
-        return "for this machine"
-    return f"for {', '.join(map(str, forward.allow))}"
-
-
-def _warnings(config: Config) -> Iterator[str]:
-    for forward in config.forwards:
-        if any(network.prefixlen == 0 for network in forward.allow) and _is_open(forward):
-            yield (
-                f"warning: {forward.name}: everyone who can reach {forward.listen} may use the "
-                "mobile connection"
-            )
-
-
-def _is_open(forward: Forward) -> bool:
-    return not (forward.listen.host.startswith("127.") or forward.listen.host == "::1")

@@ -20,6 +20,7 @@ NAME_MAX = 254
 LABEL_MAX = 63
 
 _SHOWN_MAX = 60
+_DNS_PORT = 53
 
 
 class Wrong(ValueError):
@@ -35,6 +36,11 @@ class Endpoint:
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def exposed(endpoint: Endpoint) -> bool:
+    """Tell whether other machines can reach a listener; its host must be an address."""
+    return not ipaddress.ip_address(endpoint.host).is_loopback
 
 
 def show(text: str) -> str:
@@ -182,6 +188,20 @@ def parse_target(text: str) -> Endpoint:
     if problem := check_host(host):
         raise Wrong(problem)
     return Endpoint(str(parse_address(host)) if _is_ip(host) else host, port)
+
+
+def parse_name_server(text: str) -> Endpoint:
+    """Read the address of a name server, with its port where it is not 53.
+
+    Raises:
+        Wrong: it is none; a name would need a name server first.
+    """
+    inside = text.startswith("[") and text.endswith("]")
+    if ":" not in text or _is_ip(text) or inside:
+        host = _unbracket(text, str(_DNS_PORT)) if inside else text
+        return Endpoint(str(parse_address(host)), _DNS_PORT)
+    host, port = _split(text, example=f"9.9.9.9:{_DNS_PORT}", lowest_port=1)
+    return Endpoint(str(parse_address(host)), port)
 
 
 def _split(text: str, *, example: str, lowest_port: int) -> tuple[str, int]:

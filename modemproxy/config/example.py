@@ -1,8 +1,9 @@
 """The commented configuration that ``modemproxy init`` prints.
 
 Made from the table of keys, so it cannot miss one: a key that the example does not set
-stands there as ``#key: default``. Taking away that one ``#`` switches the key on.
-config/modemproxy.yaml in the repository is this text.
+stands there as ``#key: default``. Taking away that one ``#`` switches the key on. Sections
+that open the module or this host to others are not for everybody: each of their lines has
+one ``#`` more, in the first column. config/modemproxy.yaml in the repository is this text.
 """
 
 import textwrap
@@ -22,24 +23,41 @@ _HEAD = """\
 #   modemproxy run --config FILE
 #
 # Lines like "#key: value" are keys at their default, or examples where there is none:
-# take away the # to set them. Times are in seconds.
+# take away the # to set them. Where a whole section stands behind #, take away the first #
+# of each of its lines to have it. Times are in seconds.
 """
 
-# The values of the example, per section; of forwards, per item.
+# The values of the example, per section; of lists of sections, per item.
 _SET: dict[str, list[dict[str, str]]] = {
     "modem": [{"port": "/dev/serial/by-id/usb-SimTech-if01"}],
     "forwards": [
         {"listen": "127.0.0.1:1883", "connect": "broker.example.com:1883", "name": "mqtt"},
         {"listen": "127.0.0.1:8443", "connect": "www.example.com:443", "name": "https"},
+        {
+            "listen": "127.0.0.1:5683",
+            "connect": "coap.example.com:5683",
+            "name": "coap",
+            "protocol": "udp",
+        },
     ],
+    "servers": [{"port": "8080", "connect": "127.0.0.1:80", "allow": "[0.0.0.0/0]"}],
+    "proxies": [
+        {"protocol": "socks5", "listen": "127.0.0.1:1080"},
+        {"protocol": "http", "listen": "127.0.0.1:3128"},
+    ],
+    "dns": [{"listen": "127.0.0.1:5353"}],
 }
+_HIDDEN = ("servers", "proxies", "dns")
 
 
 def example() -> str:
     """Write the whole example as YAML text."""
     parts = [_HEAD]
     for entry in entries(Config).values():
-        parts.append("\n".join([*_about(entry, ""), f"{entry.name}:", *_body(entry)]) + "\n")
+        section = [f"{entry.name}:", *_body(entry)]
+        if entry.name in _HIDDEN:
+            section = [f"#{line}" for line in section]
+        parts.append("\n".join([*_about(entry, ""), *section]) + "\n")
     return "\n".join(parts)
 
 

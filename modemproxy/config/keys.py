@@ -12,16 +12,7 @@ from modemproxy.config.kinds import Kind
 
 # Keys of the contract whose capability is not built yet, and ``key: value`` where only that
 # value is missing. They are refused by name instead of as a spelling mistake.
-LATER = frozenset({
-    "forwards.rate",
-    "forwards.reserve",
-    "forwards.protocol: udp",
-    "servers",
-    "proxies",
-    "dns",
-    "admin",
-    "metrics",
-})  # fmt: skip
+LATER = frozenset({"metrics"})
 
 
 @dataclass(frozen=True, slots=True)

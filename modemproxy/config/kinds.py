@@ -4,7 +4,8 @@ A kind reads the raw text of a YAML scalar: the key decides what ``0123`` or ``n
 ``8080:22`` means, never the YAML type rules. The same object describes itself as JSON
 Schema and writes its values back as YAML, so a rule about a value stands in one place.
 
-``Many`` and ``Section`` are the kinds with a structure; config/reader.py walks those.
+``Many``, ``Pairs`` and ``Section`` are the kinds with a structure; config/reader.py walks
+those.
 """
 
 import re
@@ -13,17 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from modemproxy.config.checks import (
-    Endpoint,
-    IPNetwork,
-    Wrong,
-    check_at_string,
-    parse_address,
-    parse_listen,
-    parse_network,
-    parse_target,
-    show,
-)
+from modemproxy.config.checks import Wrong, check_at_string, show
 
 Schema = dict[str, Any]
 
@@ -61,7 +52,24 @@ class Section:
     model: type[Any]
 
 
-Kind = Scalar | Many | Section
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """A mapping whose keys the user chooses; it becomes pairs in the order of the file.
+
+    Args:
+        noun: what is expected, for messages about a wrong type.
+        key: the kind of what stands before the colon; never empty.
+        value: the kind of what stands behind it.
+        example: a pair as YAML text.
+    """
+
+    noun: str
+    key: Scalar
+    value: Scalar
+    example: str
+
+
+Kind = Scalar | Many | Pairs | Section
 
 
 def text() -> Scalar:
@@ -152,16 +160,17 @@ def _either(options: tuple[object, ...]) -> str:
     return f"{', '.join(most)} or {last}" if most else last
 
 
-def count(most: int = 1_000_000) -> Scalar:
-    """A whole number from zero."""
+def count(most: int = 1_000_000, *, least: int = 0) -> Scalar:
+    """A whole number, from zero if ``least`` is left out."""
 
     def read(raw: str) -> int:
         value = _whole(raw)
-        if not 0 <= value <= most:
-            raise Wrong(f"{value} is out of range (0 to {most})")
+        if not least <= value <= most:
+            raise Wrong(f"{value} is out of range ({least} to {most})")
         return value
 
-    return Scalar("a whole number", read, {"type": "integer", "minimum": 0, "maximum": most})
+    schema = {"type": "integer", "minimum": least, "maximum": most}
+    return Scalar("a whole number", read, schema)
 
 
 def _whole(raw: str) -> int:
@@ -184,7 +193,7 @@ def seconds(least: float = 0, *, above: bool = False, most: float = 86_400) -> S
         value = _seconds(raw)
         if value < least or (above and value == least) or value > most:
             low = f"more than {least:g}" if above else f"{least:g}"
-            raise Wrong(f"{value:g} seconds is out of range ({low}, to {most:g})")
+            raise Wrong(f"{value:g} seconds is out of range ({low}, to {most:.0f})")
         return value
 
     low_key = "exclusiveMinimum" if above else "minimum"
@@ -199,32 +208,43 @@ def _seconds(raw: str) -> float:
     return float(raw)
 
 
-def address() -> Scalar:
-    """An IP address."""
-    return Scalar("an IP address", _address, {"type": "string", "pattern": "^[0-9A-Fa-f:.]+$"})
+# RFC 1929 has one byte for the length of each; RFC 7617 ends the name at the first colon.
+_LOGIN_MAX = 255
+_CONTROL = r"\u0000-\u001f\u007f-\u009f"
 
 
-def _address(raw: str) -> str:
-    return str(parse_address(raw))
+def user_name() -> Scalar:
+    """The name by which a client of a proxy logs in."""
+    return Scalar("a user name", _user_name, _login_schema(f"^[^:{_CONTROL}]+$"))
 
 
-def network() -> Scalar:
-    """An IP network in CIDR notation."""
-    read: Callable[[str], IPNetwork] = parse_network
-    return Scalar(
-        "a network", read, {"type": "string", "pattern": "^[0-9A-Fa-f:.]+(/[0-9.]+)?$"}
-    )
+def _user_name(raw: str) -> str:
+    if ":" in raw:
+        raise Wrong("a user name holds a colon (leave it out: no HTTP client could log in)")
+    return _login(raw, "a user name")
 
 
-def listen() -> Scalar:
-    """An address and port of this host."""
-    read: Callable[[str], Endpoint] = parse_listen
-    pattern = r"^(\[[0-9A-Fa-f:.]+\]|[0-9.]+|localhost):[0-9]{1,5}$"
-    return Scalar("address:port", read, {"type": "string", "pattern": pattern})
+def user_password() -> Scalar:
+    """The password that goes with a user name."""
+    schema = _login_schema(f"^[^{_CONTROL}]+$")
+    return Scalar("a password", _user_password, schema, secret=True)
 
 
-def target() -> Scalar:
-    """A host and port behind the module."""
-    read: Callable[[str], Endpoint] = parse_target
-    pattern = r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}$"
-    return Scalar("host:port", read, {"type": "string", "pattern": pattern})
+def _login_schema(pattern: str) -> Schema:
+    # Digits alone are a number to a YAML editor, and text here.
+    return {"type": ["string", "integer"], "pattern": pattern, "maxLength": _LOGIN_MAX}
+
+
+def _user_password(raw: str) -> str:
+    return _login(raw, "the password")
+
+
+def _login(raw: str, what: str) -> str:
+    """Check half of a login; the text is never repeated: it may be a secret."""
+    if not raw:
+        raise Wrong(f"{what} is empty (give it one, or leave the pair out)")
+    if not raw.isprintable():
+        raise Wrong(f"{what} holds a control character (leave it out)")
+    if (size := len(raw.encode(errors="surrogatepass"))) > _LOGIN_MAX:
+        raise Wrong(f"{what} has {size} bytes (at most {_LOGIN_MAX})")
+    return raw

@@ -17,7 +17,7 @@ import yaml
 
 from modemproxy.config.checks import Wrong, show
 from modemproxy.config.keys import LATER, Entry, all_optional, entries
-from modemproxy.config.kinds import Kind, Many, Scalar, Section
+from modemproxy.config.kinds import Kind, Many, Pairs, Scalar, Section
 from modemproxy.config.nodes import Report
 
 _NOT_YET = "not available in this version yet"
@@ -37,6 +37,11 @@ class Block:
     line: int
     values: dict[str, Any] = field(default_factory=dict)
     lines: dict[str, int] = field(default_factory=dict)
+
+    def blocks(self, key: str) -> list["Block"]:
+        """Give the sections of a list of sections that could be read."""
+        found: list[Block] = self.values.get(key, [])
+        return found
 
     def spot(self, key: str) -> tuple[int, str]:
         """Give the line and the path of a key, as ``Report.add`` takes them."""
@@ -165,6 +170,8 @@ def _read_value(node: yaml.Node, kind: Kind, path: str, report: Report) -> Any: 
         return None
     if isinstance(kind, Many):
         return _read_list(node, kind, path, report)
+    if isinstance(kind, Pairs):
+        return _read_pairs(node, kind, path, report)
     return _read_scalar(node, kind, path, report)
 
 
@@ -204,6 +211,28 @@ def _one_item(node: yaml.Node, kind: Many) -> str:
         return " (begin each item with '- ')"
     simple = isinstance(kind.item, Scalar) and isinstance(node, yaml.ScalarNode)
     return f" (write [{show(node.value)[1:-1]}])" if simple else ""
+
+
+def _read_pairs(
+    node: yaml.Node, kind: Pairs, path: str, report: Report
+) -> tuple[tuple[Any, Any], ...] | None:
+    """Read a mapping with keys of the user's own, in the order of the file."""
+    right = f"like {{{kind.example}}}"
+    if not isinstance(node, yaml.MappingNode):
+        report.add(_line(node), path, f"expected {kind.noun}, got {_got(node)} ({right})")
+        return None
+    if not node.value:
+        report.add(_line(node), path, f"nothing in it ({right}, or leave the key out)")
+    read = []
+    for pair in _pairs(node, path, report):
+        where = _join(path, pair.name)
+        try:
+            name = kind.key.read(pair.name)
+        except Wrong as exc:
+            report.add(pair.line, where, str(exc))
+            continue
+        read.append((name, _read_value(pair.value, kind.value, where, report)))
+    return tuple(read)
 
 
 def _read_scalar(node: yaml.Node, kind: Scalar, path: str, report: Report) -> Any:  # noqa: ANN401

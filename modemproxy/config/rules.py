@@ -1,22 +1,26 @@
 """What must hold between keys, beyond each key by itself; and what follows from others.
 
 Works on sections as read: a key that was wrong is absent from ``values`` and has been
-reported, so that one mistake gives one message.
+reported, so that one mistake gives one message. Who may come in, and where, is in
+config/rules_access.py; what stands in other files, in config/secret_files.py.
 """
 
-import ipaddress
-import stat
+import os
 from pathlib import Path
-from typing import Any
 
-from modemproxy.config.checks import Endpoint, Wrong
+from modemproxy.config import rules_access, secret_files
+from modemproxy.config.checks import Endpoint
+from modemproxy.config.entrances import TCP_ONLY, UDP_IDLE_S
 from modemproxy.config.keys import entries
-from modemproxy.config.kinds import Scalar
-from modemproxy.config.model import EXCLUSIVE, Timeouts
+from modemproxy.config.model import EXCLUSIVE, SERVES, Timeouts
 from modemproxy.config.nodes import Report
 from modemproxy.config.reader import Block
 
-_SECRET_MAX = 4096
+_HALF_CLOSE_S = Timeouts().half_close_s
+_DNS_PORT = 53
+# sockaddr_un.sun_path of Linux, with the NUL at its end.
+_SOCKET_PATH_MAX = 107
+_ENTRANCES = ("forwards", "servers", "proxies")
 
 
 def apply(root: Block, folder: Path, report: Report) -> None:
@@ -31,20 +35,24 @@ def apply(root: Block, folder: Path, report: Report) -> None:
     if modem is not None:
         _check_exclusive(modem, report)
         _check_login(modem, report)
-        _read_secrets(modem, folder, report)
-    _complete_forwards(root)
-    forwards: list[Block] = root.values.get("forwards", [])
-    for forward in forwards:
-        _check_access(forward, report)
-    _check_names(forwards, report)
-    _check_listeners(forwards, report)
+        secret_files.read_secrets(modem, folder, report)
+    for proxy in root.blocks("proxies"):
+        _check_exclusive(proxy, report)
+        secret_files.read_users(proxy, folder, report)
+    for forward in root.blocks("forwards"):
+        _check_udp(forward, report)
+    _check_serves(root, report)
+    _complete_entrances(root)
+    _complete_dns(root)
+    _place_socket(root, folder, report)
+    rules_access.apply(root, report)
 
 
-def _check_exclusive(modem: Block, report: Report) -> None:
+def _check_exclusive(block: Block, report: Report) -> None:
     for here, there in EXCLUSIVE:
-        if here in modem.lines and there in modem.lines:
-            what = f"given beside {here} (line {modem.lines[here]}; keep one of them)"
-            report.add(*modem.spot(there), what)
+        if here in block.lines and there in block.lines:
+            what = f"given beside {here} (line {block.lines[here]}; keep one of them)"
+            report.add(*block.spot(there), what)
 
 
 def _check_login(modem: Block, report: Report) -> None:
@@ -64,102 +72,66 @@ def _check_login(modem: Block, report: Report) -> None:
         report.add(*modem.spot("auth"), what)
 
 
-def _read_secrets(modem: Block, folder: Path, report: Report) -> None:
-    """Put what a ``*_file`` holds where the key itself would have put it."""
-    for key, file_key in EXCLUSIVE:
-        if file_key not in modem.values or key in modem.lines:
-            continue
-        path = modem.values[file_key] = folder / modem.values[file_key]
-        kind = entries(modem.model)[key].key.kind
-        assert isinstance(kind, Scalar)
-        try:
-            modem.values[key] = kind.read(_read_secret(path))
-        except Wrong as exc:
-            report.add(*modem.spot(file_key), f"{path}: {exc}")
+def _check_udp(forward: Block, report: Report) -> None:
+    if forward.values.get("protocol") != "udp":
+        return
+    for key in TCP_ONLY:
+        if key in forward.lines:
+            what = "only TCP connections have an end of their own (leave it out for udp)"
+            report.add(*forward.spot(key), what)
 
 
-def _read_secret(path: Path) -> str:
-    try:
-        # Asked first: to open a pipe would wait for its writer.
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise Wrong("not a file (expected a file that holds one line)")
-        with path.open("rb") as file:
-            content = file.read(_SECRET_MAX + 1)
-        text = content.decode().removesuffix("\n").removesuffix("\r")
-    except OSError as exc:
-        raise Wrong(f"cannot be read: {exc.strerror}") from None
-    except ValueError as exc:
-        if isinstance(exc, Wrong):
-            raise
-        raise Wrong("not a text file in UTF-8") from None
-    if not text or len(content) > _SECRET_MAX:
-        raise Wrong(f"{'too large' if text else 'empty'} (expected one line)")
-    return text
+def _check_serves(root: Block, report: Report) -> None:
+    """A configuration that lets nobody in is a mistake; a misspelt section is another one."""
+    if all(name in entries(root.model) and name not in SERVES for name in root.lines):
+        what = f"nothing to serve (add {', '.join(SERVES[:-1])} or {SERVES[-1]})"
+        report.add(root.line, "", what)
 
 
-def _complete_forwards(root: Block) -> None:
-    """Fill in what a forward takes from other keys when it does not say it itself."""
+def _complete_entrances(root: Block) -> None:
+    """Fill in what an entrance takes from other keys when it does not say it itself."""
     timeouts: Block | None = root.values.get("timeouts")
     shared = timeouts.values if timeouts else {}
-    for forward in root.values.get("forwards", []):
-        forward.values.setdefault("half_close_s", shared.get("half_close_s", _HALF_CLOSE_S))
-        if "listen" in forward.values and "name" not in forward.lines:
-            port = forward.values["listen"].port
-            forward.values["name"] = f"{forward.values.get('protocol', 'tcp')}-{port}"
+    for section in _ENTRANCES:
+        for block in root.blocks(section):
+            half_close_s = shared.get("half_close_s", _HALF_CLOSE_S)
+            block.values.setdefault("half_close_s", half_close_s)
+            if "name" not in block.lines:
+                _make_name(block)
+    for forward in root.blocks("forwards"):
+        if forward.values.get("protocol") == "udp":
+            forward.values.setdefault("idle_timeout_s", UDP_IDLE_S)
 
 
-_HALF_CLOSE_S = Timeouts().half_close_s
+def _make_name(block: Block) -> None:
+    """Name an entrance after its protocol and port, when both could be read."""
+    values = block.values
+    if "listen" in values:
+        port = values["listen"].port
+        default = entries(block.model)["protocol"].default
+        kind = values.get("protocol", default)
+    else:
+        port, kind = values.get("port"), "server"
+    if port is not None and kind is not None:
+        values["name"] = f"{kind}-{port}"
 
 
-def _check_access(forward: Block, report: Report) -> None:
-    """Whoever listens beyond this machine must say for whom."""
-    listen: Endpoint | None = forward.values.get("listen")
-    if listen is None or ("allow" in forward.lines and "allow" not in forward.values):
+def _complete_dns(root: Block) -> None:
+    """Questions that the module cannot answer go to the first name server it was given."""
+    dns: Block | None = root.values.get("dns")
+    modem: Block | None = root.values.get("modem")
+    if dns is None or modem is None or "server" in dns.lines:
         return
-    address = ipaddress.ip_address(listen.host)
-    everyone = "0.0.0.0/0" if address.version == 4 else "::/0"
-    allow = forward.values.get("allow", [])
-    if not allow and not address.is_loopback:
-        what = f"{listen.host} can be reached from other machines, and allow is missing"
-        right = f"list the networks that may connect; {everyone} means everyone"
-        report.add(*forward.spot("listen"), f"{what} ({right})")
-    elif allow and all(network.version != address.version for network in allow):
-        what = f"no IPv{address.version} network, so nobody could connect to {listen}"
-        report.add(*forward.spot("allow"), f"{what} (add one, like {everyone} for everyone)")
+    for host in modem.values.get("dns", [])[:1]:
+        dns.values["server"] = Endpoint(host, _DNS_PORT)
 
 
-def _check_names(forwards: list[Block], report: Report) -> None:
-    first: dict[Any, Block] = {}
-    for forward in forwards:
-        name = forward.values.get("name")
-        if name is None or first.setdefault(name, forward) is forward:
-            continue
-        line, path = forward.spot("name")
-        before = first[name].spot("name")[0]
-        own = "" if "name" in forward.lines else ", the name made from protocol and port,"
-        what = f"'{name}'{own} is taken by line {before} (give this one another name)"
-        report.add(line, path, what)
-
-
-def _check_listeners(forwards: list[Block], report: Report) -> None:
-    listeners = [forward for forward in forwards if "listen" in forward.values]
-    for number, forward in enumerate(listeners):
-        for other in listeners[:number]:
-            if _clash(forward.values["listen"], other.values["listen"]):
-                taken = f"{other.values['listen']} on line {other.spot('listen')[0]}"
-                what = f"{forward.values['listen']} is taken by {taken} (use another port)"
-                report.add(*forward.spot("listen"), what)
-                break
-
-
-def _clash(one: Endpoint, other: Endpoint) -> bool:
-    """Tell whether the system would refuse the second of two listeners.
-
-    A listener on :: does not take IPv4 clients here, so the two families never meet.
-    """
-    if one.port != other.port or one.port == 0:
-        return False
-    a, b = ipaddress.ip_address(one.host), ipaddress.ip_address(other.host)
-    if a.version != b.version:
-        return False
-    return a == b or a.is_unspecified or b.is_unspecified
+def _place_socket(root: Block, folder: Path, report: Report) -> None:
+    """Put the admin socket beside the configuration, unless its name says where it is."""
+    admin: Block | None = root.values.get("admin")
+    if admin is None or "socket" not in admin.values:
+        return
+    path = admin.values["socket"] = folder / admin.values["socket"]
+    if (size := len(os.fsencode(path))) > _SOCKET_PATH_MAX:
+        what = f"{size} bytes with its folder (at most {_SOCKET_PATH_MAX} for a Unix socket)"
+        report.add(*admin.spot("socket"), what)
