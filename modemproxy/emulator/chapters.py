@@ -8,6 +8,7 @@ from modemproxy.emulator import (
     commands_names,
     commands_network,
     commands_ping,
+    commands_send,
     commands_server,
     commands_settings,
     commands_tcpip,
@@ -21,6 +22,7 @@ _SOCKETS: Final = {
     **commands_data.HANDLERS,
     **commands_names.HANDLERS,
     **commands_ping.HANDLERS,
+    **commands_send.HANDLERS,
     **commands_server.HANDLERS,
     **commands_tcpip.HANDLERS,
 }

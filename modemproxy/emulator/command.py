@@ -5,12 +5,17 @@ Importing this does not import trio; ``run`` does. Mistakes of the user are Conf
 
 import argparse
 import os
+import re
 import sys
 from pathlib import Path
+from typing import Final
 
 from modemproxy.emulator.options import list_options, parse_options
 from modemproxy.emulator.profile import BAUDRATES, Profile
 from modemproxy.errors import ConfigError
+
+_SERVER: Final = re.compile(r"(\d{1,5})=([^=:]+|\[[0-9A-Fa-f:]+\]):(\d{1,5})", re.ASCII)
+_MAX_PORT: Final = 65535
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +31,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME=ADDR",
         help="where a name (or NAME:PORT) of the module really is: ADDR or ADDR:PORT",
+    )
+    add(
+        "--server",
+        action="append",
+        default=[],
+        metavar="PORT=ADDR:PORT",
+        help="where a server on the module listens on this host (default 127.0.0.1:PORT; "
+        "port 0: any free one); far clients connect there",
     )
     add("--no-pace", action="store_true", help="pass bytes as fast as they come")
     add(
@@ -60,18 +73,18 @@ async def run(args: argparse.Namespace) -> None:
 
         sys.stdout.write("\n".join(list_faults()) + "\n")
         return
-    profile, hosts = _read(args)
+    profile = _read(args)
     # imported late: who only asks for the options or for help needs no trio
     from modemproxy.emulator.standalone import serve_until_signal
 
-    await serve_until_signal(profile, hosts, args)
+    await serve_until_signal(profile, args)
 
 
-def _read(args: argparse.Namespace) -> tuple[Profile, dict[str, str]]:
-    """Turn the arguments into a profile and a map of hosts; all mistakes at once."""
+def _read(args: argparse.Namespace) -> Profile:
+    """Turn the arguments into a profile, ``hosts`` and ``servers``; all mistakes at once."""
     problems: list[str] = []
     changes: dict[str, object] = {}
-    hosts = dict(text.partition("=")[::2] for text in args.host)
+    args.hosts = dict(text.partition("=")[::2] for text in args.host)
     try:
         changes = parse_options(args.option)
     except ConfigError as exc:
@@ -89,12 +102,27 @@ def _read(args: argparse.Namespace) -> tuple[Profile, dict[str, str]]:
         problems.append(f"--latency {args.latency}: not a time in ms from 0 up")
     bad = [text for text in args.host if not all(text.partition("="))]
     problems += [f"--host {text}: not NAME=ADDR" for text in bad]
+    problems += _server_problems(args)
     if problems:
         raise ConfigError(problems)
     changes.setdefault("baudrate", args.baudrate)
     if args.latency is not None:
         changes["command_latency_s"] = args.latency / 1000
-    return Profile(**changes), hosts  # type: ignore[arg-type]
+    return Profile(**changes)  # type: ignore[arg-type]
+
+
+def _server_problems(args: argparse.Namespace) -> list[str]:
+    """Read ``--server`` into ``args.servers``; return what is wrong with it."""
+    args.servers = {}
+    problems = []
+    for text in args.server:
+        match = _SERVER.fullmatch(text)
+        ports = [int(match[1]), int(match[3])] if match else [0]
+        if match is None or not ports[0] or max(ports) > _MAX_PORT:
+            problems.append(f"--server {text}: not PORT=ADDR:PORT (such as 80=127.0.0.1:8080)")
+        else:
+            args.servers[ports[0]] = match[2].strip("[]"), ports[1]
+    return problems
 
 
 def _fault_problems(args: argparse.Namespace) -> list[str]:

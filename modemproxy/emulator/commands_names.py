@@ -1,5 +1,8 @@
 """Names and the socket options (manual 15.2.14-15.2.24): CDNSGIP and its kin."""
 
+import re
+from collections.abc import Iterator, Sequence
+from ipaddress import ip_address
 from typing import Final
 
 from modemproxy.emulator.atport import AtPort, Handler
@@ -7,6 +10,26 @@ from modemproxy.emulator.reply import ERROR, OK, Reply, error, ok
 from modemproxy.emulator.syntax import Call, Form
 
 _DNS_FAILED: Final = 10
+#: What the manual allows in a name (15.2.14), and what an address needs on top.
+_NAME: Final = re.compile(r"[A-Za-z0-9._:-]{1,254}")
+_LABEL_LIMIT: Final = 63
+#: Which addresses a context of a kind (CGDCONT) has a use for.
+_FAMILIES: Final = {"IP": (4,), "IPV6": (6,), "IPV4V6": (4, 6)}
+
+
+def is_host(text: str) -> bool:
+    """Say whether this can be a host: a name as CDNSGIP takes it, or an address."""
+    labels = text.removesuffix(".").split(".")
+    return bool(_NAME.fullmatch(text)) and all(len(label) <= _LABEL_LIMIT for label in labels)
+
+
+def is_address(text: str) -> bool:
+    """Say whether this is an address of either family."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def cdnsgip(dce: AtPort, call: Call) -> Reply | None:
@@ -14,6 +37,9 @@ def cdnsgip(dce: AtPort, call: Call) -> Reply | None:
     if call.form is not Form.SET or not call.text(0):
         return OK if call.form is Form.TEST else ERROR
     name = call.text(0)
+    if not is_host(name):
+        dce.ctx.complain(f"CDNSGIP of {name!r}, which is no host name")
+        return ERROR
     if not dce.radio.attached or dce.stack.wan.held:
         return error(f"+CDNSGIP: 0,{_DNS_FAILED}")
     dce.ctx.later(dce.profile.dns_delay_s, lambda: _look_up(dce, name))
@@ -21,14 +47,32 @@ def cdnsgip(dce: AtPort, call: Call) -> Reply | None:
 
 
 def _look_up(dce: AtPort, name: str) -> None:
-    def done(address: str | None) -> None:
+    def done(addresses: Sequence[str]) -> None:
         dce.ctx.touch()
-        if address is None:
-            dce.finish(error(f"+CDNSGIP: 0,{_DNS_FAILED}"))
-        else:
-            dce.finish(ok(f'+CDNSGIP: 1,"{name}","{address}"'))
+        families = _FAMILIES.get(_context_kind(dce), (4, 6))
+        found = [each for each in addresses if ip_address(each).version in families]
+        lines = tuple(_found_lines(dce, name, found))
+        dce.finish(ok(*lines) if lines else error(f"+CDNSGIP: 0,{_DNS_FAILED}"))
 
     dce.stack.internet.resolve(name, done)
+
+
+def _context_kind(dce: AtPort) -> str:
+    """Return the kind of the PDP context that CSOCKSETPN chose."""
+    context = dce.saved.contexts.get(dce.settings.one("+CSOCKSETPN"))
+    return context.kind if context is not None else "IP"
+
+
+def _found_lines(dce: AtPort, name: str, found: list[str]) -> Iterator[str]:
+    match dce.profile.dns_form:
+        case "fields" if found:
+            quoted = ",".join(f'"{address}"' for address in found)
+            yield f'+CDNSGIP: 1,"{name}",{quoted}'
+        case "first":
+            yield from (f'+CDNSGIP: 1,"{name}","{address}"' for address in found[:1])
+        case "lines":
+            numbered = enumerate(found, 1)
+            yield from (f'+CDNSGIP: {n},"{name}","{address}"' for n, address in numbered)
 
 
 def cdnscfg(dce: AtPort, call: Call) -> Reply:

@@ -1,5 +1,6 @@
 """CPING: OK, then a line for each ping as it is answered or given up, and a summary."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from modemproxy.emulator.atport import AtPort, Handler
@@ -46,8 +47,9 @@ class _Ping:
         """Look the name up, then send the first."""
         self._dce.stack.internet.resolve(self._name, self._resolved)
 
-    def _resolved(self, address: str | None) -> None:
+    def _resolved(self, addresses: Sequence[str]) -> None:
         self._dce.ctx.touch()
+        address = addresses[0] if addresses else None
         if address is None and not self._dce.stack.wan.held:
             # nobody of that name: there is nothing to wait for
             self._sent = self._count

@@ -4,7 +4,7 @@ from typing import Final
 
 from modemproxy.emulator.atport import AtPort, Handler
 from modemproxy.emulator.reply import ERROR, Reply, error, ok
-from modemproxy.emulator.stack import SERVERS
+from modemproxy.emulator.servers import BACKLOG, SERVERS
 from modemproxy.emulator.syntax import Call, Form
 
 _NOT_OPENED, _WRONG, _NOT_SUPPORTED, _BIND, _LISTENING, _SOCKETS_OPENED = 2, 3, 4, 6, 7, 9
@@ -18,17 +18,24 @@ def serverstart(dce: AtPort, call: Call) -> Reply:
     if call.form is Form.QUERY:
         lines = (f"+SERVERSTART: {i},{s.port}" for i, s in sorted(servers.items()))
         return ok(*lines)
-    port, index = call.number(0), call.number(1)
-    problem = _start_problem(dce, call)
-    if not problem and port is not None and index is not None:
-        problem = 0 if dce.stack.listen(index, port) else _BIND
+    if call.text(2) and dce.profile.server_backlog == "unknown":
+        return ERROR
+    problem = _start_problem(dce, call) or _start(dce, call)
     return error(f"+CIPERROR: {problem}") if problem else ok()
+
+
+def _start(dce: AtPort, call: Call) -> int:
+    backlog = call.number(2) or BACKLOG
+    listens = dce.stack.entrance.listen(call.number(1) or 0, call.number(0) or 0, backlog)
+    return 0 if listens else _BIND
 
 
 def _start_problem(dce: AtPort, call: Call) -> int:
     port, index = call.number(0), call.number(1)
-    backlog = call.number(2) if call.text(2) else 3
+    backlog = call.number(2) if call.text(2) else BACKLOG
     if port not in range(65536) or index not in range(SERVERS) or backlog not in (1, 2, 3):
+        return _WRONG
+    if call.text(2) and dce.profile.server_backlog == "wrong":
         return _WRONG
     if not dce.stack.net:
         return _NOT_OPENED
@@ -52,7 +59,7 @@ def serverstop(dce: AtPort, call: Call) -> Reply:
         return error(f"+SERVERSTOP: {index},{_NOT_SUPPORTED if stack.net else _NOT_OPENED}")
     if stack.accepted_on(index):
         return error(f"+SERVERSTOP: {index},{_SOCKETS_OPENED}")
-    stack.stop(index)
+    stack.entrance.stop(index)
     line = f"+SERVERSTOP: {index},0"
     if dce.profile.serverstop_result == "before_ok":
         return ok(line)

@@ -3,6 +3,7 @@
 from typing import Final
 
 from modemproxy.emulator.atport import AtPort, Handler
+from modemproxy.emulator.commands_names import is_host
 from modemproxy.emulator.commands_transparent import bad_link, open_tcp, open_udp
 from modemproxy.emulator.links import Link, State
 from modemproxy.emulator.reply import ERROR, Reply, error, ok
@@ -131,9 +132,16 @@ def cipopen(dce: AtPort, call: Call) -> Reply | None:
         return open_tcp(dce, call) if transparent else _open_tcp(dce, call, number)
     if transparent:
         return open_udp(dce, call)
+    return _open_udp(dce, call, number)
+
+
+def _open_udp(dce: AtPort, call: Call, number: int) -> Reply:
     if not dce.stack.open_udp(number, call.number(4) or 0):
         return error(f"+CIPOPEN: {number},{_BIND}")
-    return ok(f"+CIPOPEN: {number},0")
+    line = f"+CIPOPEN: {number},0"
+    if dce.profile.udp_open_result == "before_ok":
+        return ok(line)
+    return ok(after=lambda: dce.out.urc(line))
 
 
 def _open_problem(dce: AtPort, call: Call, number: int) -> int:
@@ -146,6 +154,8 @@ def _open_problem(dce: AtPort, call: Call, number: int) -> int:
     match call.text(1).upper():
         case "TCP":
             good = bool(call.text(2)) and call.number(3) in range(1, 65536)
+            if good and not is_host(call.text(2)):
+                dce.ctx.complain(f"CIPOPEN to {call.text(2)!r}, which is no host")
         case "UDP" | "UDP SERVER":
             good = call.number(4) in range(65536)
             if stack.transparent:  # one peer, said at the start
@@ -210,16 +220,18 @@ def _can_close(dce: AtPort, link: Link) -> bool:
 
 
 def _close(dce: AtPort, link: Link) -> Reply | None:
-    line, number = _closed(link), link.number
+    line, number, profile = _closed(link), link.number, dce.profile
 
     def closed() -> None:
-        dce.stack.close(number)
+        if dce.stack.links[number] is link:
+            dce.stack.close(number)
         dce.out.urc(line)
 
-    if isinstance(link, TcpLink) and dce.profile.close_result == "after_ok":
-        return ok(after=lambda: _then(dce, closed))
-    dce.stack.close(number)
-    return ok(line)
+    tcp = isinstance(link, TcpLink)
+    late = (profile.close_result if tcp else profile.udp_close_result) == "after_ok"
+    if not late or profile.close_frees == "at_once":
+        dce.stack.close(number)
+    return ok(after=lambda: _then(dce, closed)) if late else ok(line)
 
 
 def _then(dce: AtPort, closed: Action) -> None:

@@ -28,6 +28,7 @@ from modemproxy.emulator import (
     faults_power,
     faults_reads,
     faults_sends,
+    faults_servers,
     faults_urcs,
 )
 from modemproxy.emulator.atport import AtPort, Handler
@@ -52,6 +53,7 @@ FAMILIES: Final = (
     faults_sends,
     faults_reads,
     faults_links,
+    faults_servers,
     faults_network,
     faults_power,
     faults_bytes,

@@ -46,6 +46,7 @@ class Active:
         self.kind = rule.make()
         self.kind.site, self.kind.rng, self.kind.link = site, rng, rule.when.link
         self.kind.strike = self._strike
+        self.kind.spent = lambda: self._left == 0
         self.kind.cause = None
         self._site = site
         self._rng = rng

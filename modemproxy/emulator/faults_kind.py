@@ -29,6 +29,7 @@ class Kind:
         link: the link it is limited to, None for all.
         strike: asked by a filter that is about to do something, with a detail for the log;
             False: it must not (dice, limits).
+        spent: says whether it has struck as often as it may.
         cause: the link of the command or send that set it off, None for none.
     """
 
@@ -38,6 +39,7 @@ class Kind:
     rng: Random
     link: int | None
     strike: Callable[[str], bool]
+    spent: Callable[[], bool]
     cause: int | None
 
     def begin(self) -> None:

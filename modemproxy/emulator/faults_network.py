@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import ClassVar, Final, Literal
 
+from modemproxy.emulator.commands_names import is_address
 from modemproxy.emulator.faults_kind import Event, Filter, Proceed, fault
 from modemproxy.emulator.faults_site import Site
-from modemproxy.emulator.reply import ERROR, Reply, ok
+from modemproxy.emulator.reply import ERROR, Reply, error, ok
 from modemproxy.emulator.syntax import Call, Form
 
 #: Longer than any run: registration that does not come by itself.
@@ -81,6 +82,43 @@ class NetopenFails(Filter):
             return ERROR
         line = f"+NETOPEN: {self.err}"
         return ok(after=None if self.how == "mute" else lambda: self.site.dce.out.urc(line))
+
+
+@fault("dns_fails")
+@dataclass(eq=False)
+class DnsFails(Filter):
+    """A name is not found: CDNSGIP says 0,10, a CIPOPEN of a name fails with 11."""
+
+    delay_s: float = 0.0  # how long that takes; CDNSGIP has the line meanwhile
+
+    def called(self, call: Call, proceed: Proceed) -> Reply | None:
+        """Fail it."""
+        line, looks_up = self._failure(call), call.name == "+CDNSGIP"
+        if not line or not self.strike(call.raw):
+            return proceed(call)
+        if not looks_up:
+            return ok(after=lambda: self._say_later(line))
+        if not self.delay_s:
+            return error(line)
+        self.site.in_module(self.delay_s, lambda: self.site.dce.finish(error(line)))
+        return None
+
+    def _failure(self, call: Call) -> str:
+        """Return what a command is told, "" where it needs no name."""
+        stack = self.site.dce.stack
+        if call.form is not Form.SET:
+            return ""
+        if call.name == "+CDNSGIP":
+            return "" if is_address(call.text(0)) else "+CDNSGIP: 0,10"
+        number = call.number(0)
+        opens = call.name == "+CIPOPEN" and call.text(1).upper() == "TCP" and stack.net
+        named = bool(call.text(2)) and not is_address(call.text(2))
+        if not opens or not named or number is None or number not in stack.free_numbers():
+            return ""
+        return f"+CIPOPEN: {number},11"
+
+    def _say_later(self, line: str) -> None:
+        self.site.dce.ctx.later(self.delay_s, lambda: self.site.dce.out.urc(line))
 
 
 @fault("new_address")

@@ -12,6 +12,7 @@ from modemproxy.emulator.output import Piece
 from modemproxy.emulator.reply import ERROR, OK, Reply, error
 from modemproxy.emulator.syntax import Call, Form
 from modemproxy.emulator.tcp import TcpLink
+from modemproxy.emulator.udp import UdpLink
 
 
 class _OfSend(Filter):
@@ -28,6 +29,16 @@ class _OfSend(Filter):
             return proceed(call)
         self.site.send = None
         return reply
+
+    def send(self, call: Call, data: bytes) -> None:
+        """Send bytes on the link of a send, past the module's own count of what is taken."""
+        link = self.site.link(link_of(call))
+        if link is None or not link.is_open:
+            return
+        if isinstance(link, UdpLink):
+            link.send_to(data, (call.text(2), call.number(3) or 0))
+        elif isinstance(link, TcpLink):
+            link.send(data)
 
 
 @fault("prompt_late")
@@ -118,9 +129,8 @@ class SendFails(_OfSend):
         if payload is None or not self.strike(f"{call.raw}, {words}"):
             done(payload)
             return
-        link = self.site.link(link_of(call))
-        if self.sent and isinstance(link, TcpLink) and link.is_open:
-            link.send(payload)
+        if self.sent:
+            self.send(call, payload)
         self.site.dce.finish(ERROR)
 
 
@@ -185,7 +195,7 @@ class ShortConfirm(_OfSend):
 
     confirmed: int = number(-1, least=-1)  # bytes: 0, fewer than sent, or -1 for a dead link
     missing: int = 0  # instead of "confirmed": so many fewer than sent
-    taken: bool = False  # the module has taken and sent the rest all the same
+    taken: bool = False  # the module has sent the rest all the same (UDP: the datagram)
     link_dies: bool = False  # the link is dead after it
 
     def sending(self, call: Call, done: Done) -> Done:
@@ -194,7 +204,7 @@ class ShortConfirm(_OfSend):
 
     def _confirm(self, call: Call, done: Done, payload: bytes | None) -> None:
         link = self.site.link(link_of(call))
-        if payload is None or not isinstance(link, TcpLink) or not link.is_open:
+        if payload is None or link is None or not link.is_open:
             done(payload)
             return
         count = max(0, len(payload) - self.missing) if self.missing else self.confirmed
@@ -204,9 +214,14 @@ class ShortConfirm(_OfSend):
         ):
             done(payload)
             return
-        self.site.dce.forced_confirms.appendleft(count)
+        forced = self.site.dce.forced_confirms
+        before = len(forced)
+        forced.appendleft(count)
         done(payload)
-        if self.taken:
-            link.send(payload[max(0, count) :])
+        if len(forced) > before:  # another fault has taken the payload instead of the module
+            forced.popleft()
+        elif self.taken and count < len(payload):
+            rest = payload[max(0, count) :] if isinstance(link, TcpLink) else payload
+            self.send(call, rest)
         if self.link_dies:
             self.site.after_step(link.drop)

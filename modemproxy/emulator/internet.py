@@ -6,7 +6,7 @@ time, also from inside the very call that handed it over; a sink whose link has 
 been closed ignores what it is told.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Protocol
 
@@ -94,6 +94,10 @@ class Listener(Protocol):
 Accept = Callable[[Remote, Address], Sink | None]
 
 
+#: Called with the addresses of a name.
+Resolved = Callable[[Sequence[str]], None]
+
+
 class Internet(Protocol):
     """The world. ``memory.MemoryInternet`` for tests, ``sockets.SocketInternet`` for real."""
 
@@ -106,5 +110,5 @@ class Internet(Protocol):
     def listen(self, port: int, accept: Accept) -> Listener | None:
         """Listen on a TCP port of the module; None when it is taken."""
 
-    def resolve(self, name: str, done: Callable[[str | None], None]) -> Attempt:
-        """Look a name up; ``done`` gets the address or None."""
+    def resolve(self, name: str, done: Resolved) -> Attempt:
+        """Look a name up; ``done`` gets its addresses of both families, none for no name."""

@@ -10,7 +10,15 @@ from ipaddress import ip_address
 import trio
 
 from modemproxy.emulator.far_stream import FarStream
-from modemproxy.emulator.internet import Accept, Address, DatagramSink, Remote, Sink, Trouble
+from modemproxy.emulator.internet import (
+    Accept,
+    Address,
+    DatagramSink,
+    Remote,
+    Resolved,
+    Sink,
+    Trouble,
+)
 
 Handler = Callable[[FarStream], Awaitable[None]]
 Answer = Callable[[bytes], list[bytes]]
@@ -98,7 +106,7 @@ class MemoryInternet:
         window_bytes: what a far host takes before its handler reads (its TCP window).
 
     Attributes:
-        names: host name -> address.
+        names: host name -> address; of several, the one that is connected to.
     """
 
     def __init__(self, nursery: trio.Nursery, *, window_bytes: int = 65536) -> None:
@@ -110,6 +118,7 @@ class MemoryInternet:
         self._module_udp: dict[int, DatagramSink] = {}
         self._far_udp: dict[Address, FarDatagrams] = {}
         self._ephemeral = 49152
+        self._addresses: dict[str, tuple[str, ...]] = {}
         self.names: dict[str, str] = {}
 
     # -- for tests --
@@ -119,6 +128,11 @@ class MemoryInternet:
         if _is_address(name):
             return name
         return self.names.setdefault(name, f"203.0.113.{len(self.names) + 1}")
+
+    def add_addresses(self, name: str, *addresses: str) -> None:
+        """Give a name several addresses, of either family; connections go to the first."""
+        self.names[name] = addresses[0]
+        self._addresses[name] = addresses
 
     def listen_tcp(self, host: str, port: int, handler: Handler) -> None:
         """Run ``handler(stream)`` for every connection of the module to ``host:port``.
@@ -182,9 +196,10 @@ class MemoryInternet:
         self._accepts[port] = accept
         return _ModuleListener(self._accepts, port)
 
-    def resolve(self, name: str, done: Callable[[str | None], None]) -> _Nothing:
+    def resolve(self, name: str, done: Resolved) -> _Nothing:
         """Look a name up, at once."""
-        done(self._look_up(name))
+        address = self._look_up(name)
+        done(self._addresses.get(name, (address,)) if address is not None else ())
         return _Nothing()
 
     # -- datagrams --

@@ -41,11 +41,18 @@ def parse_options(given: Iterable[str]) -> dict[str, Any]:
 
 
 def list_options() -> Iterator[str]:
-    """Give one line per option: name, default, meaning."""
+    """Give one line per option: name, default, meaning, and the choices if there are some."""
     comments = dict(_COMMENT.findall(inspect.getsource(profile_module)))
+    kinds = get_type_hints(Profile)
     for field in fields(Profile):
         default = getattr(DEFAULT, field.name)
-        yield f"{field.name}={_show(default)}  {comments.get(field.name, '')}".rstrip()
+        choices = get_args(kinds[field.name]) if _is_choice(kinds[field.name]) else ()
+        shown = f" ({' | '.join(map(_show, choices))})" if choices else ""
+        yield f"{field.name}={_show(default)}  {comments.get(field.name, '')}{shown}".rstrip()
+
+
+def _is_choice(kind: Any) -> bool:  # noqa: ANN401 - a type as a value
+    return get_origin(kind) is Literal
 
 
 def _show(value: object) -> str:

@@ -112,7 +112,7 @@ class Profile:
     close_result: Literal["after_ok", "before_ok"] = "after_ok"  # order of OK and +CIPCLOSE
     close_delay_s: float = 0.0  # from OK to +CIPCLOSE
     close_while_opening: Literal["abort", "error"] = "abort"  # CIPCLOSE before the result
-    serverstop_result: Literal["before_ok", "after_ok"] = "before_ok"  # both are documented
+    close_frees: Literal["with_result", "at_once"] = "with_result"  # when CIPCLOSE does
     keep_data_after_close: bool = True  # unread data can be read after +IPCLOSE
     reset_discards_data: bool = False  # ... but not after a far RST
     stale_data_after_reuse: bool = False  # what was left unread shows up in the next use
@@ -136,8 +136,25 @@ class Profile:
     wan_rate_bytes_s: float = 0.0  # each direction, all links together (0: no limit)
     wan_latency_s: float = 0.0  # one way
     unacked_close_s: float = 0.0  # nothing acknowledged that long: +IPCLOSE: l,2 (0: never)
+
+    # -- UDP --
+    udp_open_result: Literal["before_ok", "after_ok"] = "before_ok"  # +CIPOPEN and OK
+    udp_close_result: Literal["before_ok", "after_ok"] = "before_ok"  # +CIPCLOSE and OK
+    udp_names: Literal["taken", "wrong", "error"] = "taken"  # wrong: +CIPERROR: 3
+    udp_package: Literal["kept", "merged"] = "kept"  # merged: package mode has no effect
+    udp_surplus: Literal["lost", "kept"] = "lost"  # of a read shorter than its datagram
+    udp_rest: Literal["all", "datagram"] = "all"  # what rest and CIPRXGET=4 count by package
+    udp_loss: float = 0.0  # probability that the network loses a datagram, each way
     udp_lost_above_bytes: int = 1500  # longer datagrams vanish in the network
     udp_buffer_bytes: int = 16384  # per link; what comes when it is full is dropped
+
+    # -- servers --
+    server_backlog: Literal["taken", "wrong", "unknown"] = "taken"  # unknown: ERROR
+    server_full: Literal["refuse", "queue"] = "refuse"  # a client when all numbers are used
+    accept_link: Literal["lowest", "highest"] = "lowest"  # which free number a client gets
+    client_urc_delay_s: float = 0.0  # from the accept to +CLIENT
+    client_urc_loss: float = 0.0  # probability that a +CLIENT is not said
+    serverstop_result: Literal["before_ok", "after_ok"] = "before_ok"  # both are documented
 
     # -- transparent mode --
     connect_text: str = "CONNECT {rate}"  # also seen: CONNECT
@@ -151,6 +168,7 @@ class Profile:
     cipcfg: bool = True  # AT+CIPCFG (DATAECHO)
     rxget_modes: Literal[4, 5] = 5  # highest CIPRXGET mode
     dns_delay_s: float = 0.0  # CDNSGIP
+    dns_form: Literal["lines", "first", "fields"] = "lines"  # several addresses in a CDNSGIP
 
 
 DEFAULT: Final = Profile()

@@ -7,15 +7,23 @@ module's buffer is full its socket is not read, and the kernel closes the window
 
 import socket
 from collections.abc import Callable, Mapping
+from ipaddress import ip_address
 from typing import Final
 
 import trio
 
-from modemproxy.emulator.internet import Accept, Address, DatagramSink, Sink, Trouble
+from modemproxy.emulator.internet import (
+    Accept,
+    Address,
+    DatagramSink,
+    Resolved,
+    Sink,
+    Trouble,
+)
+from modemproxy.emulator.socket_ports import SocketDatagrams, SocketListener, bound
 from modemproxy.emulator.socket_remote import SocketRemote, small_buffers
 
 _BACKLOG: Final = 3
-_MAX_DATAGRAM: Final = 65535
 
 
 class _Attempt:
@@ -29,80 +37,24 @@ class _Attempt:
         self.scope.cancel()
 
 
-class SocketDatagrams:
-    """One UDP socket of the module."""
-
-    def __init__(self, world: "SocketInternet", sock: trio.socket.SocketType) -> None:
-        self._world = world
-        self._sock = sock
-        self._scope = trio.CancelScope()
-
-    def send_to(self, data: bytes, target: Address) -> None:
-        """Send one datagram."""
-        self._world.start(self._send_to, data, target)
-
-    def close(self) -> None:
-        """Release the port."""
-        self._scope.cancel()
-
-    async def _send_to(self, data: bytes, target: Address) -> None:
-        host, port = self._world.mapped(*target)
-        try:
-            await self._sock.sendto(data, (host, port))
-        except (OSError, trio.ClosedResourceError):
-            return  # UDP: what cannot be sent is lost
-
-    async def run(self, sink: DatagramSink) -> None:
-        """Receive until closed."""
-        with self._sock, self._scope:
-            while True:
-                try:
-                    data, source = await self._sock.recvfrom(_MAX_DATAGRAM)
-                except OSError:
-                    continue  # an ICMP error of an earlier datagram
-                sink.datagram(data, (source[0], source[1]))
-
-
-class _Listener:
-    """One listening socket of the module."""
-
-    def __init__(self, sock: trio.socket.SocketType) -> None:
-        self._sock = sock
-        self._scope = trio.CancelScope()
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._scope.cancel()
-        self._sock.close()
-
-    async def run(self, accept: Accept, start: Callable[..., None]) -> None:
-        """Accept until closed; a client for whom no link is free is turned away."""
-        with self._sock, self._scope:
-            while True:
-                sock, address = await self._sock.accept()
-                small_buffers(sock)
-                remote = SocketRemote(sock)
-                sink = accept(remote, (address[0], address[1]))
-                if sink is None:
-                    remote.abort()
-                    sock.close()
-                else:
-                    start(remote.run, sink)
-
-
 class SocketInternet:
     """The far side on sockets of this host.
 
     Args:
         nursery: where connections are pumped.
         hosts: what the module's names mean: ``{"broker.example.com": "127.0.0.1"}``, or with
-            ports ``{"broker.example.com:1883": "127.0.0.1:40001"}``. Others are resolved.
+            ports ``{"broker.example.com:1883": "127.0.0.1:40001"}``; several addresses at
+            commas, of which connections use the first. Others are resolved.
         bind: address that the module's servers and UDP sockets use on this host.
-        any_port: give the module's servers free ports of this host instead of their own;
-            see ``server_ports``.
+        any_port: give the module's servers and UDP sockets free ports of this host instead
+            of their own; see ``server_ports`` and ``udp_ports``.
+        servers: port of a module's server -> where it listens on this host instead; port 0
+            is any free one.
 
     Attributes:
         server_ports: port of a module's server -> port on this host.
+        udp_ports: UDP port of the module that is in use -> port on this host.
+        on_listen: told the port of a server that now listens, and where on this host.
     """
 
     def __init__(
@@ -112,12 +64,16 @@ class SocketInternet:
         hosts: Mapping[str, str] | None = None,
         bind: str = "127.0.0.1",
         any_port: bool = False,
+        servers: Mapping[int, Address] | None = None,
     ) -> None:
         self._nursery = nursery
         self._hosts = dict(hosts or {})
         self._bind = bind
         self._any_port = any_port
+        self._servers = dict(servers or {})
         self.server_ports: dict[int, int] = {}
+        self.udp_ports: dict[int, int] = {}
+        self.on_listen: Callable[[int, Address], None] = lambda _port, _address: None
 
     def start(self, function: Callable[..., object], *args: object) -> None:
         """Run a pump."""
@@ -125,11 +81,15 @@ class SocketInternet:
 
     def mapped(self, host: str, port: int) -> Address:
         """Return where a destination of the module really is."""
-        target = self._hosts.get(f"{host}:{port}") or self._hosts.get(host) or host
+        target = self._target(host, port)
         name, colon, digits = target.rpartition(":")
         if colon and digits.isdecimal() and ":" not in name:
             return name, int(digits)
         return target, port
+
+    def _target(self, host: str, port: int) -> str:
+        targets = self._hosts.get(f"{host}:{port}") or self._hosts.get(host) or host
+        return targets.partition(",")[0]
 
     def connect(self, host: str, port: int, sink: Sink) -> _Attempt:
         """Connect; the sink hears how it went."""
@@ -148,50 +108,63 @@ class SocketInternet:
             await remote.run(sink)
 
     def bind(self, port: int, sink: DatagramSink) -> SocketDatagrams | None:
-        """Bind a UDP port."""
-        sock = self._bound(socket.SOCK_DGRAM, port)
+        """Bind a UDP port of the module, any free one for 0."""
+        if port in self.udp_ports:
+            return None
+        sock = bound(socket.SOCK_DGRAM, (self._bind, 0 if self._any_port else port))
         if sock is None:
             return None
-        datagrams = SocketDatagrams(self, sock)
+        on_host = sock.getsockname()[1]
+        port = port or on_host
+        self.udp_ports[port] = on_host
+        datagrams = SocketDatagrams(
+            sock, self.mapped, self.start, lambda: self._unbound(port, on_host)
+        )
         self.start(datagrams.run, sink)
         return datagrams
 
-    def listen(self, port: int, accept: Accept) -> _Listener | None:
-        """Listen on a TCP port."""
-        sock = self._bound(socket.SOCK_STREAM, 0 if self._any_port else port)
+    def _unbound(self, port: int, on_host: int) -> None:
+        if self.udp_ports.get(port) == on_host:
+            del self.udp_ports[port]
+
+    def listen(self, port: int, accept: Accept) -> SocketListener | None:
+        """Listen on a TCP port of the module."""
+        usual = self._bind, 0 if self._any_port else port
+        where = self._servers.get(port, usual)
+        # the next SERVERSTART of a port finds far clients that know where the last was
+        known = self.server_ports.get(port, 0) if where[1] == 0 else 0
+        sock = bound(socket.SOCK_STREAM, (where[0], known)) if known else None
+        sock = sock or bound(socket.SOCK_STREAM, where)
         if sock is None:
             return None
         sock.listen(_BACKLOG)
         self.server_ports[port] = sock.getsockname()[1]
-        listener = _Listener(sock)
+        listener = SocketListener(sock)
         self.start(listener.run, accept, self.start)
+        self.on_listen(port, (where[0], self.server_ports[port]))
         return listener
 
-    def resolve(self, name: str, done: Callable[[str | None], None]) -> _Attempt:
-        """Look a name up with this host's resolver."""
+    def resolve(self, name: str, done: Resolved) -> _Attempt:
+        """Look a name up: those given for it, else with this host's resolver."""
         attempt = _Attempt()
         self.start(self._resolve, attempt, name, done)
         return attempt
 
-    async def _resolve(
-        self, attempt: _Attempt, name: str, done: Callable[[str | None], None]
-    ) -> None:
+    async def _resolve(self, attempt: _Attempt, name: str, done: Resolved) -> None:
         with attempt.scope:
-            found = await _addresses(*self.mapped(name, 0))
-            done(found[0][0] if found else None)
+            found: dict[str, None] = {}
+            for target in self._hosts.get(name, name).split(","):
+                host = target if _is_address(target) else target.partition(":")[0]
+                found.update(dict.fromkeys(each[0] for each in await _addresses(host, 0)))
+            done(list(found))
 
-    def _bound(self, kind: socket.SocketKind, port: int) -> trio.socket.SocketType | None:
-        family = socket.AF_INET6 if ":" in self._bind else socket.AF_INET
-        sock = socket.socket(family, kind)
-        try:
-            if kind == socket.SOCK_STREAM:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.bind((self._bind, port))
-        except OSError:
-            sock.close()
-            return None
-        sock.setblocking(False)
-        return trio.socket.from_stdlib_socket(sock)
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 async def _addresses(host: str, port: int) -> list[Address]:

@@ -5,30 +5,21 @@ No AT syntax here. The command chapters ask, and say what came of it; what happe
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from modemproxy.emulator.context import Context
-from modemproxy.emulator.internet import Address, Internet, Listener, Remote, Sink
+from modemproxy.emulator.internet import Internet
 from modemproxy.emulator.links import Link, State
 from modemproxy.emulator.radio import Radio
+from modemproxy.emulator.servers import Server, Servers
 from modemproxy.emulator.tcp import TcpLink
 from modemproxy.emulator.udp import UdpLink
 from modemproxy.emulator.wan import Wan
 
 LINKS: Final = 10
-SERVERS: Final = 4
 
 _COVERAGE: Final = "coverage"
 _IPV6: Final = 6
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A listening port of the module."""
-
-    port: int
-    listener: Listener
 
 
 class Stack:
@@ -38,7 +29,7 @@ class Stack:
         net: whether NETOPEN has succeeded.
         net_pending: whether a NETOPEN or NETCLOSE has its result still to come.
         links: by number; a closed link stays while its data may be read.
-        servers: by index.
+        entrance: the servers, and the far clients that come in.
         latched: what CIPMODE, CSOCKSETPN and udpRecvmode were at NETOPEN.
         opens: NETOPENs since boot.
     """
@@ -52,7 +43,8 @@ class Stack:
         self.net_reported: bool | None = None
         self.net_pending = False
         self.links: list[Link | None] = [None] * LINKS
-        self.servers: dict[int, Server] = {}
+        self.entrance = Servers(ctx, self.wan, internet, self)
+        self.entrance.on_accepted = self._accepted
         self.latched = (0, 1, 0)
         self.opens = 0
         self.on_transparent_client: Callable[[Link], None] = lambda _link: None
@@ -112,9 +104,7 @@ class Stack:
 
     def drop_all(self) -> None:
         """Lose every server and link, far sides reset."""
-        for server in self.servers.values():
-            server.listener.close()
-        self.servers.clear()
+        self.entrance.stop_all()
         for link in self.links:
             if link is not None:
                 link.drop()
@@ -148,17 +138,29 @@ class Stack:
         """Return all open links."""
         return [link for link in self.links if link is not None and link.is_open]
 
-    def new_tcp(self, number: int, *, server: int = -1) -> TcpLink:
-        """Take a number for a TCP link."""
-        link = TcpLink(self.ctx, self.wan, number, server=server)
+    def new_tcp(self, number: int) -> TcpLink:
+        """Take a number for a TCP link of the module's own."""
+        link = TcpLink(self.ctx, self.wan, number)
+        self.put(link)
+        return link
+
+    def put(self, link: TcpLink) -> None:
+        """Enter a TCP link under its number."""
         link.on_closed = self._ended
         self._leave_stale(link)
-        self.links[number] = link
-        return link
+        self.links[link.number] = link
 
     def connect(self, link: TcpLink, host: str, port: int) -> None:
         """Start an open; ``link.on_result`` hears how it went."""
         link.host, link.port = host, port
+        told = link.on_result
+
+        def result(err: int) -> None:
+            told(err)
+            if err:
+                self.entrance.look_soon()
+
+        link.on_result = result
         # where nothing passes no SYN gets out: only CIPTIMEOUT ends that
         attempt = None if self.wan.held else self.internet.connect(host, port, link)
         link.watch(attempt, self.ctx.settings.values["+CIPTIMEOUT"][1] / 1000)
@@ -180,6 +182,7 @@ class Stack:
             link.close()
         elif link is not None:
             link.drop()
+        self.entrance.look_soon()
 
     def flush_pushes(self) -> None:
         """Go on with direct push or transparent data when the line has caught up."""
@@ -197,40 +200,28 @@ class Stack:
     def _ended(self, link: TcpLink) -> None:
         if not self.ctx.chance(self.ctx.profile.close_urc_loss):
             self.ctx.urc(f"+IPCLOSE: {link.number},{link.end_reason}")
+        self.entrance.look_soon()
 
     # -- servers --
 
+    @property
+    def servers(self) -> dict[int, Server]:
+        """The servers that are running, by index."""
+        return self.entrance.running
+
     def listen(self, index: int, port: int) -> bool:
         """Start a server; False when the port is taken."""
-        listener = self.internet.listen(port, self._accept_for(index))
-        if listener is None:
-            return False
-        self.servers[index] = Server(port, listener)
-        return True
+        return self.entrance.listen(index, port)
 
-    def stop(self, index: int) -> None:
-        """Stop a server."""
-        self.servers.pop(index).listener.close()
+    def free_numbers(self) -> list[int]:
+        """Return the numbers a far client can have, in ascending order."""
+        # transparent mode has room for one connection, link 0 (protocol.md 10)
+        return list(filter(self.is_free, range(1 if self.transparent else LINKS)))
 
     def accepted_on(self, index: int) -> list[Link]:
         """Return the open links that a server accepted."""
         return [link for link in self.any_open() if link.server == index]
 
-    def _accept_for(self, index: int) -> Callable[[Remote, Address], Sink | None]:
-        def accept(remote: Remote, address: Address) -> Sink | None:
-            self.ctx.touch()
-            if self.wan.held:
-                return None
-            # transparent mode has room for one connection, link 0 (protocol.md 10)
-            numbers = range(1) if self.transparent else range(LINKS)
-            number = next((n for n in numbers if self.is_free(n)), None)
-            if number is None:
-                return None
-            link = self.new_tcp(number, server=index)
-            link.adopt(remote, *address)
-            self.ctx.urc(f"+CLIENT: {number},{index},{address[0]}:{address[1]}")
-            if self.transparent:
-                self.on_transparent_client(link)
-            return link
-
-        return accept
+    def _accepted(self, link: TcpLink) -> None:
+        if self.transparent:
+            self.on_transparent_client(link)

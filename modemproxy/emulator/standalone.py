@@ -3,7 +3,6 @@
 import argparse
 import signal
 import sys
-from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from typing import TextIO
 
@@ -11,28 +10,28 @@ import trio
 
 from modemproxy.emulator.faults import FaultBox, Struck
 from modemproxy.emulator.faults_file import Plan
+from modemproxy.emulator.internet import Address
 from modemproxy.emulator.module import EmulatedModule
 from modemproxy.emulator.profile import Profile
 from modemproxy.emulator.pty import PtyPort, serve_pty, serve_second_pty
 from modemproxy.emulator.sockets import SocketInternet
 
 
-async def serve_until_signal(
-    profile: Profile, hosts: Mapping[str, str], args: argparse.Namespace
-) -> None:
+async def serve_until_signal(profile: Profile, args: argparse.Namespace) -> None:
     """Serve a module until SIGINT or SIGTERM; SIGUSR1 cuts its power and restores it.
 
     Args:
         profile: the dialect.
-        hosts: where the module's names really are.
         args: ``tty``, ``tty2``, ``no_pace``, ``seed``, ``strict``, ``trace`` of the command
-            line, and ``plan``, what is to go wrong.
+            line; ``hosts``, where the module's names really are; ``servers``, where its
+            servers listen; and ``plan``, what is to go wrong.
     """
     seed = args.plan.seed or 0 if args.seed is None else args.seed
     heard = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
     with trio.open_signal_receiver(*heard) as signals:
         async with trio.open_nursery() as nursery:
-            internet = SocketInternet(nursery, hosts=hosts)
+            internet = SocketInternet(nursery, hosts=args.hosts, servers=args.servers)
+            internet.on_listen = _say_server
             module = EmulatedModule(profile, internet=internet, seed=seed)
             _watch(module, args)
             async with AsyncExitStack() as ports:
@@ -76,6 +75,11 @@ def _watch(module: EmulatedModule, args: argparse.Namespace) -> None:
         module.trace = lambda direction, data: _write(sys.stderr, f"{direction} {data!r}")
         if args.tty2 is not None:
             module.second.trace = lambda way, data: _write(sys.stderr, f"2{way} {data!r}")
+
+
+def _say_server(port: int, where: Address) -> None:
+    host = f"[{where[0]}]" if ":" in where[0] else where[0]
+    _write(sys.stdout, f"server {port} -> {host}:{where[1]}")
 
 
 def _write(file: TextIO, text: str) -> None:

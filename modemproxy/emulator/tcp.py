@@ -46,7 +46,8 @@ class TcpLink(Link):
 
     def __init__(self, ctx: Context, wan: Wan, number: int, *, server: int = -1) -> None:
         profile = ctx.profile
-        self._stream = StreamBuffer(profile.receive_buffer_bytes - profile.second_stage_bytes)
+        sizes = profile.receive_buffer_bytes, profile.second_stage_bytes
+        self._stream = StreamBuffer.staged(*sizes)
         super().__init__(ctx, number, self._stream, server=server)
         self._wan = wan
         self._remote: Remote | None = None
@@ -78,6 +79,18 @@ class TcpLink(Link):
         self._remote, self.host, self.port = remote, host, port
         self.state = State.OPEN
 
+    def began(self) -> None:
+        """Let the far side send; hear of an end that came while nobody listened."""
+        if self._remote is not None:
+            self._remote.resume()
+        if self._ended_early is not None:
+            self._far_end(reset=self._ended_early)
+
+    @property
+    def was_reset(self) -> bool:
+        """Whether the far side gave up before the connection was anybody's."""
+        return self._ended_early is True
+
     def preload(self, data: bytes) -> None:
         """Start with what the last user of this number left unread (a firmware fault)."""
         self._stream.add(data)
@@ -108,9 +121,7 @@ class TcpLink(Link):
         self._stop_timer()
         self.state = State.OPEN
         self.on_result(0)
-        self._remote.resume()
-        if self._ended_early is not None:
-            self._far_end(reset=self._ended_early)
+        self.began()
 
     def release_command(self) -> None:
         """The network went: a command that waits for the open is over."""

@@ -24,8 +24,14 @@ class UdpLink(Link):
     kind = "UDP"
 
     def __init__(self, ctx: Context, wan: Wan, number: int, *, by_package: bool) -> None:
-        capacity = ctx.profile.udp_buffer_bytes
-        self._datagrams = DatagramBuffer(by_package=by_package, capacity=capacity)
+        profile = ctx.profile
+        self._datagrams = DatagramBuffer(
+            by_package=by_package and profile.udp_package == "kept",
+            capacity=profile.udp_buffer_bytes,
+            keep_surplus=profile.udp_surplus == "kept",
+            count_one=profile.udp_rest == "datagram",
+        )
+        self._datagrams.on_cut = self._cut
         super().__init__(ctx, number, self._datagrams)
         self._wan = wan
         self._socket: Datagrams | None = None
@@ -36,18 +42,24 @@ class UdpLink(Link):
         self._socket = socket
         self.state = State.OPEN
 
+    def _cut(self, left: int) -> None:
+        self.ctx.complain(f"CIPRXGET on link {self.number} cut {left} bytes off a datagram")
+
     def send_to(self, data: bytes, target: Address) -> None:
-        """Send one datagram; what is too long for the carrier is lost without a word."""
+        """Send one datagram; what the network loses is lost without a word."""
         socket = self._socket
         fits = len(data) <= self.ctx.profile.udp_lost_above_bytes
-        if socket is not None and fits and not self._wan.held:
+        if socket is not None and fits and not self._lost():
             self._wan.up(len(data), lambda: socket.send_to(data, target))
 
     def datagram(self, data: bytes, source: Address) -> None:
         """Take one datagram from the network onto the radio."""
         self.ctx.touch()
-        if not self._wan.held:
+        if not self._lost():
             self._wan.down(len(data), lambda: self._deliver(data, source))
+
+    def _lost(self) -> bool:
+        return self._wan.held or self.ctx.chance(self.ctx.profile.udp_loss)
 
     def _deliver(self, data: bytes, source: Address) -> None:
         if self.state is not State.OPEN:

@@ -6,27 +6,12 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from modemproxy.emulator.byhand import Bench, bench
-from modemproxy.emulator.far_stream import FarStream
+from tests.emulator.opened import opened
 
 OK = b"\r\nOK\r\n"
 ERROR = b"\r\nERROR\r\n"
 NO_DATA = b"\r\n+IP ERROR: No data\r\n" + ERROR
 HOSTILE = b"\r\nOK\r\n\x00>\r\n+CIPRXGET: 2,0,5,0\r\n\x1a"
-
-
-async def opened(nursery: trio.Nursery, **options: Any) -> tuple[Bench, FarStream]:
-    b = bench(nursery, **options)
-    far: list[FarStream] = []
-
-    async def keep(stream: FarStream) -> None:
-        far.append(stream)
-        await trio.sleep_forever()
-
-    b.internet.listen_tcp("a.example", 80, keep)
-    await b.dte.ready()
-    await b.dte.ask(b'AT+CIPOPEN=0,"TCP","a.example",80\r')
-    return b, far[0]
 
 
 async def test_hint_count_read_and_no_data(
@@ -123,29 +108,6 @@ async def test_short_reads_and_the_rest(
     await far.send_all(b"12345")
     await b.dte.heard()
     assert await b.dte.ask(b"AT+CIPRXGET=2,0,1500\r") == b"\r\n+CIPRXGET: 2,0,3,2\r\n123" + OK
-
-
-@pytest.mark.parametrize("urc", [True, False])
-async def test_the_second_stage_refills_after_rest_0(
-    autojump_clock: MockClock, nursery: trio.Nursery, urc: bool
-) -> None:
-    b, far = await opened(
-        nursery,
-        receive_buffer_bytes=20,
-        second_stage_bytes=10,
-        second_stage_delay_s=0.02,
-        second_stage_urc=urc,
-    )
-    await far.send_all(b"0123456789abcde")
-    await b.dte.heard()
-    assert await b.dte.ask(b"AT+CIPRXGET=2,0,1500\r") == (
-        b"\r\n+CIPRXGET: 2,0,10,0\r\n0123456789" + OK
-    )
-    assert await b.dte.ask(b"AT+CIPRXGET=2,0,1500\r") == NO_DATA
-    assert await b.dte.heard(0.02) == (b"\r\n+CIPRXGET: 1,0\r\n" if urc else b"")
-    assert await b.dte.ask(b"AT+CIPRXGET=2,0,1500\r") == (
-        b"\r\n+CIPRXGET: 2,0,5,0\r\nabcde" + OK
-    )
 
 
 async def test_a_full_buffer_stalls_the_far_side_and_loses_nothing(

@@ -6,7 +6,8 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from tests.emulator.faultbench import BUSY, ERROR, OK, PROMPT, fault_bench
+from modemproxy.emulator.memory import FarDatagrams
+from tests.emulator.faultbench import BUSY, ERROR, OK, PROMPT, FaultBench, fault_bench
 
 
 def result(link: int, wanted: int, confirmed: int) -> bytes:
@@ -145,3 +146,57 @@ async def test_payload_bytes_are_lost_and_the_module_goes_on_waiting(
     assert await b.dte.heard(130) == ERROR, "the module's own time-out"
     assert bytes(b.got[0]) == b""
     assert await b.send(b"abcd") == GOOD
+
+
+async def udp_link(nursery: trio.Nursery) -> tuple[FaultBench, FarDatagrams]:
+    """A bench with UDP link 0, and the far socket its datagrams go to."""
+    b = await fault_bench(nursery)
+    await b.ask('AT+CIPOPEN=0,"UDP",,,5000')
+    return b, b.internet.listen_udp("d.example", 53)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "said", "sent"),
+    [
+        ("send_fails", {"sent": True}, ERROR, True),
+        ("send_fails", {"sent": False}, ERROR, False),
+        ("short_confirm", {}, OK + result(0, 4, -1), False),
+        ("short_confirm", {"taken": True}, OK + result(0, 4, -1), True),
+        ("short_confirm", {"missing": 1}, OK + result(0, 4, 3), False),
+    ],
+)
+async def test_a_datagram_goes_wrong(
+    autojump_clock: MockClock,
+    nursery: trio.Nursery,
+    name: str,
+    given: dict[str, Any],
+    said: bytes,
+    sent: bool,
+) -> None:
+    b, far = await udp_link(nursery)
+    b.faults.inject(name, times=1, **given)
+    await b.dte.ask(b'AT+CIPSEND=0,4,"d.example",53\r')
+    assert await b.dte.ask(b"abcd") == said
+    assert [data for data, _ in far.received] == [b"abcd"] * sent
+    await b.dte.ask(b'AT+CIPSEND=0,4,"d.example",53\r')
+    assert await b.dte.ask(b"more") == OK + result(0, 4, 4)
+    assert far.received[-1] == (b"more", 5000)
+
+
+@pytest.mark.parametrize("first", ["send_fails", "short_confirm"])
+async def test_two_faults_of_one_send_do_not_send_it_twice(
+    autojump_clock: MockClock, nursery: trio.Nursery, first: str
+) -> None:
+    b = await fault_bench(nursery, 0)
+    second = "short_confirm" if first == "send_fails" else "send_fails"
+    given: dict[str, dict[str, Any]] = {
+        "send_fails": {"sent": True},
+        "short_confirm": {"missing": 2, "taken": True},
+    }
+    for name in (first, second):
+        b.faults.inject(name, times=1, **given[name])
+    assert await b.send(b"abcd") == PROMPT + ERROR
+    assert bytes(b.got[0]) == b"abcd"
+    b.faults.clear()
+    assert await b.send(b"more") == GOOD
+    assert bytes(b.got[0]) == b"abcdmore"

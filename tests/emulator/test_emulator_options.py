@@ -1,4 +1,6 @@
 import argparse
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -84,6 +86,10 @@ def arguments(*given: str) -> argparse.Namespace:
         (["--baudrate", "1"], "--baudrate 1: the module has 300,"),
         (["--host", "x"], "--host x: not NAME=ADDR"),
         (["--latency", "-1"], "--latency"),
+        (["--server", "8080"], "--server 8080: not PORT=ADDR:PORT"),
+        (["--server", "0=127.0.0.1:80"], "--server 0=127.0.0.1:80: not"),
+        (["--server", "80=127.0.0.1:65536"], "--server 80=127.0.0.1:65536: not"),
+        (["--server", "80=::1:80"], "--server 80=::1:80: not"),
     ],
 )
 async def test_bad_arguments_are_all_named(given: list[str], words: str) -> None:
@@ -116,6 +122,7 @@ trio.run(command.run, parser.parse_args())
 async def test_it_runs_until_a_signal_and_removes_its_link(tmp_path: Path) -> None:
     link = tmp_path / "modem"
     line = [sys.executable, "-c", SCRIPT, "--tty", str(link), "--strict", "--trace"]
+    line += ["--no-pace", "--server", "80=127.0.0.1:0", "--option", "boot_echo=off"]
     root = Path(__file__).parents[2]
     with trio.fail_after(20):
         with (tmp_path / "err").open("wb") as err:
@@ -128,7 +135,27 @@ async def test_it_runs_until_a_signal_and_removes_its_link(tmp_path: Path) -> No
             while not said.endswith(b"ready\n"):
                 said += await process.stdout.receive_some()
             assert link.is_symlink()
+            said += await _started_server(link, process.stdout)
             process.terminate()
             assert await process.wait() == 0, (tmp_path / "err").read_text()
     assert said.startswith(f"{link} -> /dev/pts/".encode())
+    assert re.search(rb"ready\nserver 80 -> 127\.0\.0\.1:[1-9]\d*\n$", said)
     assert not link.is_symlink()
+
+
+async def _started_server(link: Path, stdout: trio.abc.ReceiveStream) -> bytes:
+    """Open the network, start a server on port 80; return what is printed of it."""
+    tty = os.open(link, os.O_RDWR | os.O_NOCTTY)
+    try:
+        os.write(tty, b"AT+NETOPEN\r")
+        await trio.to_thread.run_sync(_read_until, tty, b"+NETOPEN: 0")
+        os.write(tty, b"AT+SERVERSTART=80,0\r")
+        return bytes(await stdout.receive_some())
+    finally:
+        os.close(tty)
+
+
+def _read_until(tty: int, wanted: bytes) -> None:
+    said = b""
+    while wanted not in said:
+        said += os.read(tty, 100)

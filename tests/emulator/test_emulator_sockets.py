@@ -2,7 +2,7 @@
 
 import socket
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
@@ -135,3 +135,81 @@ async def test_a_server_of_the_module_and_udp() -> None:
             await r.until(b"+CIPRXGET: 1,1\r\n")
         said = await r.until(b"OK", b'AT+CDNSGIP="here"\r')
         assert b'"here","127.0.0.1"' in said
+
+
+# -- ports of this host -----------------------------------------------------------------
+
+
+async def test_a_server_has_its_place_and_keeps_it() -> None:
+    async with trio.open_nursery() as nursery:
+        internet = SocketInternet(nursery, servers={80: ("127.0.0.1", 0)})
+        told: list[tuple[int, tuple[str, int]]] = []
+        internet.on_listen = lambda port, where: told.append((port, where))
+        first = internet.listen(80, lambda _remote, _address: None)
+        assert first is not None
+        port = internet.server_ports[80]
+        assert internet.listen(80, lambda _remote, _address: None) is not None
+        assert internet.server_ports[80] not in (80, port)
+        first.close()
+        internet.server_ports[80] = port
+        assert internet.listen(80, lambda _remote, _address: None) is not None
+        assert internet.server_ports[80] == port
+        assert told == [(80, ("127.0.0.1", each)) for each in (port, told[1][1][1], port)]
+        nursery.cancel_scope.cancel()
+
+
+class _Inbox:
+    """What a UDP link of the module gets."""
+
+    def __init__(self) -> None:
+        self.got: list[bytes] = []
+        self.arrival = trio.Event()
+
+    def datagram(self, data: bytes, source: tuple[str, int]) -> None:
+        """Take one."""
+        self.got.append(data)
+        self.arrival.set()
+
+
+async def test_a_udp_port_of_the_module_is_taken_once_on_whatever_port_of_the_host() -> None:
+    async with trio.open_nursery() as nursery:
+        internet = SocketInternet(nursery, any_port=True)
+        inbox, other = _Inbox(), _Inbox()
+        first = internet.bind(5000, inbox)
+        assert first is not None
+        assert internet.bind(5000, other) is None
+        second = internet.bind(0, other)
+        assert second is not None
+        assert set(internet.udp_ports) == {5000, max(internet.udp_ports)}
+        second.send_to(b"hello", ("127.0.0.1", internet.udp_ports[5000]))
+        with trio.fail_after(5):
+            await inbox.arrival.wait()
+        assert inbox.got == [b"hello"]
+        first.close()
+        assert 5000 not in internet.udp_ports
+        assert internet.bind(5000, other) is not None
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_name_with_several_addresses() -> None:
+    async with trio.open_nursery() as nursery:
+        hosts = {"two": "127.0.0.1,127.0.0.2", "six": "::1", "port": "127.0.0.3:80"}
+        internet = SocketInternet(nursery, hosts=hosts)
+        found: dict[str, list[str]] = {}
+        with trio.fail_after(5):
+            for name in hosts:
+                done = trio.Event()
+
+                def note(addresses: Sequence[str], name: str = name) -> None:
+                    found[name] = list(addresses)
+                    done.set()  # noqa: B023 - waited for in this turn
+
+                internet.resolve(name, note)
+                await done.wait()
+        assert found == {
+            "two": ["127.0.0.1", "127.0.0.2"],
+            "six": ["::1"],
+            "port": ["127.0.0.3"],
+        }
+        assert internet.mapped("two", 80) == ("127.0.0.1", 80)
+        nursery.cancel_scope.cancel()
