@@ -8,7 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from modemproxy.at.commands import Assign, Attention, Basic, Identify, Setting
+from modemproxy.at.datagrams import OpenUdp, SendDatagram
 from modemproxy.at.dte import AnyCommand
+from modemproxy.at.names import ResolveName
+from modemproxy.at.servers import QueryOpen, QueryServers, StartServer, StopServer
 from modemproxy.at.subscription import (
     EnterPin,
     QueryAddress,
@@ -26,8 +29,6 @@ from modemproxy.at.tcpip import (
     QueryLinks,
     QueryNet,
     QueryReceiveMode,
-    QueryServers,
-    StopServer,
 )
 from modemproxy.at.transfer import QueryAck, QueryUnread, ReadData, SendData
 from tests.transcript import filler
@@ -53,11 +54,24 @@ def _open(link: str, host: str, port: str) -> AnyCommand:
 _FORMS: tuple[tuple[str, Callable[..., AnyCommand]], ...] = (
     (r"", Attention),
     (r"\+CIPSEND=(\d+),(\d+)", lambda link, size: SendData(int(link), filler(int(size)))),
+    (
+        r'\+CIPSEND=(\d+),(\d+),"([^"]*)",(\d+)',
+        lambda link, size, host, port: SendDatagram(
+            int(link), filler(int(size)), host, int(port)
+        ),
+    ),
     (r"\+CIPRXGET=2,(\d+),(\d+)", lambda link, size: ReadData(int(link), int(size))),
     (r"\+CIPRXGET=4,(\d+)", lambda link: QueryUnread(int(link))),
     (r"\+CIPRXGET\?", QueryReceiveMode),
     (r"\+CIPACK=(\d+)", lambda link: QueryAck(int(link))),
     (r'\+CIPOPEN=(\d+),"TCP","([^"]*)",(\d+)', _open),
+    (r'\+CIPOPEN=(\d+),"UDP",,,(\d+)', lambda link, port: OpenUdp(int(link), int(port))),
+    (r"\+CIPOPEN\?", QueryOpen),
+    (
+        r"\+SERVERSTART=(\d+),(\d+),(\d+)",
+        lambda port, index, backlog: StartServer(int(index), int(port), int(backlog)),
+    ),
+    (r'\+CDNSGIP="([^"]*)"', ResolveName),
     (r"\+CIPCLOSE=(\d+)", lambda link: CloseLink(int(link))),
     (r"\+CIPCLOSE\?", QueryLinks),
     (r"\+NETOPEN\?", QueryNet),

@@ -5,7 +5,10 @@ from typing import Any
 import pytest
 
 from modemproxy.at.commands import Attention, Basic, Command, Identify, Setting
+from modemproxy.at.datagrams import OpenUdp, SendDatagram
 from modemproxy.at.dte import AnyCommand
+from modemproxy.at.names import ResolveName
+from modemproxy.at.servers import QueryOpen, QueryServers, StartServer, StopServer
 from modemproxy.at.subscription import (
     EnterPin,
     QueryAddress,
@@ -23,12 +26,11 @@ from modemproxy.at.tcpip import (
     QueryLinks,
     QueryNet,
     QueryReceiveMode,
-    QueryServers,
-    StopServer,
 )
 from modemproxy.at.transfer import QueryAck, QueryUnread, ReadData, SendData
 from tests.command_lines import Verbatim, parse_command_line
 from tests.replay import replay
+from tests.transcript import filler
 
 SAMPLES: list[AnyCommand] = [
     Attention(),
@@ -54,6 +56,11 @@ SAMPLES: list[AnyCommand] = [
     QueryLinks(),
     QueryServers(),
     StopServer(2),
+    StartServer(2, 8080),
+    QueryOpen(),
+    ResolveName("far.example.com"),
+    OpenUdp(4, 49152),
+    SendDatagram(4, filler(9), "far.example.com", 53),
 ]
 
 

@@ -12,7 +12,7 @@ from modemproxy.at.dte import Event
 from modemproxy.emulator.output import Piece
 from modemproxy.line.channel import AtChannel
 from modemproxy.line.wiretext import describe
-from tests.module.rig import FAR, HOSTILE, exchange
+from tests.module.rig import CLAIM, FAR, HOSTILE, exchange
 from tests.module.service import Service, serving
 from tests.replay import RECORDED, Differs, lines_of, main, replay
 from tests.transcript import FOLDER
@@ -64,17 +64,17 @@ PIN = "0471"
 async def live_a_little(service: Service) -> None:
     """Traffic, a byte lost in a payload, traffic, a reboot, a hang-up; three sessions."""
     session = await service.session(60)
-    async with session.open_link(FAR, 7, traffic_class="normal", queue_s=10) as link:
+    async with session.open_link(FAR, 7, claim=CLAIM, queue_s=10) as link:
         assert await exchange(link, HOSTILE + SECRET) == HOSTILE + SECRET
         lose_a_byte(service)
         with pytest.RaisesGroup(trio.BrokenResourceError):
             await exchange(link, SECRET * 9)
-    async with session.open_link(FAR, 7, traffic_class="normal", queue_s=10) as link:
+    async with session.open_link(FAR, 7, claim=CLAIM, queue_s=10) as link:
         assert await exchange(link, SECRET * 100) == SECRET * 100
     service.module.reboot()
     await trio.sleep(5)
     session = await service.session(90)
-    async with session.open_link(FAR, 7, traffic_class="normal", queue_s=10) as link:
+    async with session.open_link(FAR, 7, claim=CLAIM, queue_s=10) as link:
         assert await exchange(link, SECRET) == SECRET
     await service.far_end.aclose()
     await trio.sleep(1)

@@ -5,9 +5,10 @@ information lines from unsolicited ones, and a parser that makes a reply of them
 SIM and network are in ``at/subscription.py``, the TCP/IP chapter in ``at/tcpip.py``.
 
 Nothing here is sent to a module unchecked: text that users or clients supply goes
-through ``quoted()``, which refuses what could end the string or the line.
+through ``quoted()`` or ``quoted_host()``, which refuse what could end the string or the line.
 """
 
+import re
 from dataclasses import dataclass
 from typing import ClassVar, Final, Generic, TypeVar
 
@@ -18,6 +19,8 @@ ReplyT = TypeVar("ReplyT")
 
 #: Bound on configuration commands (manual: 9000 ms for nearly all of them).
 SETTING_TIMEOUT_S: Final = 9.0
+#: The manual's limit for a name (CDNSGIP): 254; underscores are in use, colons are IPv6's.
+_HOST: Final = re.compile(r"[A-Za-z0-9._:-]{1,254}", re.ASCII)
 
 
 def quoted(text: str) -> str:
@@ -30,6 +33,21 @@ def quoted(text: str) -> str:
     if not text.isascii() or not text.isprintable() or '"' in text:
         raise LocalProtocolError(f"text not fit for an AT string: {text!r}")
     return f'"{text}"'
+
+
+def quoted_host(text: str) -> str:
+    """Return a host name or address as an AT string.
+
+    Stricter than ``quoted()``, because any client may choose it: nothing but what names and
+    addresses are made of. A backslash, for one, may begin an escape in a string (V.250
+    5.4.2.2), and ``\\22`` would be the quote that ends it.
+
+    Raises:
+        LocalProtocolError: it is no host name or address.
+    """
+    if not _HOST.fullmatch(text):
+        raise LocalProtocolError(f"no host name or address: {text!r}")
+    return quoted(text)
 
 
 class Command(Generic[ReplyT]):

@@ -126,12 +126,12 @@ class Dte:
     @property
     def receiving(self) -> bool:
         """An answer with a payload has begun and not ended."""
-        return self._framer.missing > 0 or self._payload is not None
+        return self._payload is not None or self._framer.missing > 0
 
     @property
     def unframed_rubbish(self) -> int:
         """How many bytes have come, outside any payload, that are the start of no text."""
-        return 0 if self._framer.missing else self._framer.rubbish
+        return self._framer.rubbish
 
     @property
     def prompted(self) -> bool:
@@ -148,7 +148,7 @@ class Dte:
             raise LocalProtocolError(
                 f"{command.shown} while {self._command.shown} is in flight"
             )
-        self._forget()
+        self._echoed = False  # all else was forgotten with the command before
         self._command = command
         self._sent_line = b"AT" + command.text.encode("ascii")
         return self._sent_line + b"\r"
@@ -182,7 +182,8 @@ class Dte:
         Raises:
             RemoteProtocolError: bytes that are no AT dialogue; framing goes on behind them.
         """
-        while (token := self._framer.next_token()) is not None:
+        next_token = self._framer.next_token
+        while (token := next_token()) is not None:
             event = self._meaning(token)
             if event is not None:
                 return event

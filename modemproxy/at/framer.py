@@ -28,13 +28,22 @@ MAX_LINE_BYTES: Final = 4096
 #: No report and no read carries more (manual 15.2.5); a longer count is a damaged header.
 MAX_PAYLOAD_BYTES: Final = 1500
 
-_READ_HEADER: Final = re.compile(
-    rb"\+CIPRXGET:\s*2\s*,\s*(\d{1,9})\s*,\s*(\d{1,9})\s*,\s*(\d{1,9})\s*$"
+#: A line that announces a payload: of a read, pushed by a link, or pushed by nobody said whom.
+_HEADER: Final = re.compile(
+    rb"\+(?:"
+    rb"CIPRXGET:\s*2\s*,\s*(\d{1,9})\s*,\s*(\d{1,9})\s*,\s*(\d{1,9})\s*"
+    rb"|RECEIVE,\s*(\d{1,9})\s*,\s*(\d{1,9}):?"
+    rb"|IPD\s*(\d{1,9}):?"
+    rb")$"
 )
-_PUSH_HEADER: Final = re.compile(rb"\+IPD\s*(\d{1,9}):?$")
-_LINK_PUSH_HEADER: Final = re.compile(rb"\+RECEIVE,\s*(\d{1,9})\s*,\s*(\d{1,9}):?$")
 _BLANK: Final = b"\r\n \t\0"
 _BLANKS: Final = re.compile(rb"[\r\n \t\0]+")
+#: What is blank, and behind it the prompt or a line whose end is here for sure. One match
+#: of this is most of what framing costs, and no byte is looked at twice.
+_TEXT: Final = re.compile(
+    rb"([\r\n \t\0]*+)(?:>|([^>\r\n \t\0][^\r\n]{0,%d}+)(?=\n|\r[\x00-\xff]))"
+    % (MAX_LINE_BYTES - 1)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +82,7 @@ class Framer:
 
     def __init__(self) -> None:
         self._buffer = bytearray()
-        self._lead = bytearray()
+        self._lead = b""
         self._after_payload = False
         self._header: tuple[int | None, int, int | None] | None = None
         self._echo = b""
@@ -85,7 +94,7 @@ class Framer:
         """How many bytes of an announced payload have not arrived yet."""
         if self._header is None:
             return 0
-        return max(0, self._header[1] - len(self._buffer))
+        return self._header[1] - len(self._buffer)
 
     @property
     def buffered(self) -> int:
@@ -94,8 +103,10 @@ class Framer:
 
     @property
     def rubbish(self) -> int:
-        """How long a line has begun that is not text."""
-        return 0 if self._echo or self._buffer.isascii() else len(self._buffer)
+        """How many bytes have come, outside any payload, that are the start of no text."""
+        if self._buffer.isascii() or self._echo or self._header is not None:
+            return 0
+        return len(self._buffer)
 
     @property
     def awaits_echo(self) -> bool:
@@ -147,7 +158,7 @@ class Framer:
         self._header = None
         self._echo = b""
         self._after_payload = False
-        self._lead.clear()
+        self._lead = b""
 
     def _next_payload(self) -> Payload | None:
         assert self._header is not None
@@ -161,76 +172,70 @@ class Framer:
         return Payload(data, link, rest)
 
     def _next_text(self) -> Line | Prompt | None:
-        self._skip_blank()
-        buffer = self._buffer
-        if not buffer:
+        match = _TEXT.match(self._buffer)
+        if match is None:
+            self._wait_for_line()
             return None
-        if buffer[0] == 0x3E:
-            del buffer[0]
-            self._lead.clear()
-            return Prompt()
-        end = self._line_end()
-        if end < 0:
-            return None
-        text = bytes(buffer[:end]).rstrip(_BLANK)
-        if self._starts_payload(text, end):
-            return None
-        del buffer[:end]
-        return Line(text, self._take_lead())
-
-    def _skip_blank(self) -> None:
-        match = _BLANKS.match(self._buffer)
-        if match is not None:
-            # Right behind a payload a blank is a byte of it that the header did not count.
-            drop = b"" if self._after_payload else b" \t\0"
-            self._lead += match[0].translate(None, drop)
-            del self._lead[:-64]  # a line idling in CRs must not grow us
-            end = match.end()
-            del match  # it holds on to the buffer, which is about to change
+        blank, text = match.groups()
+        end = match.end()
+        del match  # it holds on to the buffer, which is about to change
+        if text is None:
             del self._buffer[:end]
+            self._lead = b""
+            return Prompt()
+        text = text.rstrip(_BLANK)
+        if text[0] == 0x2B and self._starts_payload(text, end):
+            return None
+        del self._buffer[:end]
+        self._note_blank(blank)
+        lead, self._lead = self._lead, b""
+        self._after_payload = False
+        return Line(text, lead)
 
-    def _line_end(self) -> int:
-        """Where the text of the first line ends, or -1 while that is not known."""
+    def _wait_for_line(self) -> None:
+        """No line ends yet: take what is blank before it, and see that it can end at all."""
         buffer = self._buffer
-        newline = buffer.find(b"\n")
-        carriage = buffer.find(b"\r", 0, newline if newline >= 0 else len(buffer))
-        end = carriage if carriage >= 0 else newline
-        if end > MAX_LINE_BYTES or (end < 0 and len(buffer) > MAX_LINE_BYTES):
+        match = _BLANKS.match(buffer)
+        if match is not None:
+            blank = match[0]
+            del match
+            del buffer[: len(blank)]
+            self._note_blank(blank)
+        if len(buffer) > MAX_LINE_BYTES and b"\r" not in buffer[: MAX_LINE_BYTES + 1]:
             # The same cut wherever the reads fall, so that what follows frames the same.
             del buffer[: MAX_LINE_BYTES + 1]
             raise RemoteProtocolError(f"line of more than {MAX_LINE_BYTES} bytes")
-        return -1 if end == len(buffer) - 1 and end == carriage else end
+
+    def _note_blank(self, blank: bytes) -> None:
+        if not self._after_payload:
+            # Right behind a payload a blank is a byte of it that the header did not count.
+            blank = blank.translate(None, b" \t\0")
+        self._lead = (self._lead + blank)[-64:]  # a line idling in CRs must not grow us
 
     def _starts_payload(self, text: bytes, end: int) -> bool:
+        """Take a header and its line end (its text ends at ``end``), if it is one."""
         header = _parse_header(text)
         if header is None:
             return False
-        line_end = 2 if self._buffer[end : end + 2] == b"\r\n" else 1
+        line_end = 2 if self._buffer[end] == 0x0D else 1
         if self._buffer[end + line_end - 1] != 0x0A:
             return False
         del self._buffer[: end + line_end]
-        self._lead.clear()
+        self._lead = b""
         self._header = header
         return True
-
-    def _take_lead(self) -> bytes:
-        lead = bytes(self._lead)
-        self._lead.clear()
-        self._after_payload = False
-        return lead
 
 
 def _parse_header(text: bytes) -> tuple[int | None, int, int | None] | None:
     """Return (link, size, rest) if the line announces a payload."""
-    if not text.startswith(b"+"):
+    match = _HEADER.match(text)
+    if match is None:
         return None
     header: tuple[int | None, int, int | None]
-    if match := _READ_HEADER.match(text):
+    if match.lastindex == 3:
         header = int(match[1]), int(match[2]), int(match[3])
-    elif match := _LINK_PUSH_HEADER.match(text):
-        header = int(match[1]), int(match[2]), None
-    elif match := _PUSH_HEADER.match(text):
-        header = None, int(match[1]), None
+    elif match.lastindex == 5:
+        header = int(match[4]), int(match[5]), None
     else:
-        return None
+        header = None, int(match[6]), None
     return header if header[1] <= MAX_PAYLOAD_BYTES else None

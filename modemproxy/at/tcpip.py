@@ -1,21 +1,20 @@
-"""The TCP/IP chapter of the manual (15.2) as commands: network, links, servers. Their
-traffic is in ``at/transfer.py``.
+"""The TCP/IP chapter of the manual (15.2) as commands: network and links. Their traffic is
+in ``at/transfer.py``, servers on the module in ``at/servers.py``.
 
 Results that come after OK (``+CIPOPEN``, ``+CIPCLOSE``, ``+CIPSEND``, ``+NETOPEN``,
-``+NETCLOSE``, ``+SERVERSTOP``) are unsolicited codes (``at/urcs.py``) whatever their
+``+NETCLOSE``) are unsolicited codes (``at/urcs.py``) whatever their
 order; ``outcome()`` ties one that comes before ``ERROR`` to the command it explains.
 """
 
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from modemproxy.at.commands import Command, Setting, parse_int, quoted
+from modemproxy.at.commands import Command, Setting, parse_int, quoted_host
 from modemproxy.at.urcs import (
     CloseDone,
     LinkOpened,
     NetClosed,
     NetOpened,
-    ServerStopped,
     Urc,
     split_fields,
     split_tag,
@@ -135,7 +134,7 @@ class OpenLink(Setting):
     @property
     def text(self) -> str:
         """The command."""
-        return f'+CIPOPEN={self.link},"TCP",{quoted(self.host)},{self.port}'
+        return f'+CIPOPEN={self.link},"TCP",{quoted_host(self.host)},{self.port}'
 
     def outcome(self, urc: Urc) -> int | None:
         """Its own result."""
@@ -177,40 +176,3 @@ class QueryLinks(Command[tuple[bool, ...]]):
     def parse(self, info: list[bytes]) -> tuple[bool, ...]:
         """Open or not, by link number."""
         return tuple(parse_int(field, "CIPCLOSE") != 0 for field in self._fields(info))
-
-
-@dataclass(frozen=True, slots=True)
-class QueryServers(Command[dict[int, int]]):
-    """``+SERVERSTART?``: the ports of the listening servers by index."""
-
-    answers: ClassVar[bytes] = b"+SERVERSTART"
-    arity: ClassVar[frozenset[int]] = frozenset({2, 3})
-
-    @property
-    def text(self) -> str:
-        """The query."""
-        return "+SERVERSTART?"
-
-    def parse(self, info: list[bytes]) -> dict[int, int]:
-        """Ports by server index."""
-        servers = {}
-        for line in info:
-            fields = split_fields(split_tag(line)[1])
-            servers[parse_int(fields[0], "SERVERSTART")] = parse_int(fields[1], "SERVERSTART")
-        return servers
-
-
-@dataclass(frozen=True, slots=True)
-class StopServer(Setting):
-    """``+SERVERSTOP=<index>``; result ``ServerStopped``, before or after OK."""
-
-    index: int
-
-    @property
-    def text(self) -> str:
-        """The command."""
-        return f"+SERVERSTOP={self.index}"
-
-    def outcome(self, urc: Urc) -> int | None:
-        """Its own result."""
-        return urc.err if isinstance(urc, ServerStopped) and urc.index == self.index else None

@@ -1,6 +1,6 @@
 """Moving bytes over a link: send, read, and the counters that tell what became of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
 from modemproxy.at.commands import Command, Setting, parse_int
@@ -88,10 +88,17 @@ class QueryUnread(Command[int]):
 
 @dataclass(frozen=True, slots=True)
 class AckReply:
-    """Absolute counters of one link since its open; the third is not used (see manual)."""
+    """Absolute counters of one link since its open.
+
+    Attributes:
+        sent, acked: bytes of ours; both -1 where they were not understood.
+        received: bytes of the far side that the stack has taken in, read or not; -1 where
+            the firmware does not say, and otherwise not to be relied on (protocol.md 8).
+    """
 
     sent: int
     acked: int
+    received: int = field(default=-1, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +114,13 @@ class QueryAck(Command[AckReply]):
         return f"+CIPACK={self.link}"
 
     def parse(self, info: list[bytes]) -> AckReply:
-        """The two counters every firmware has."""
+        """The two counters every firmware has, and the third where there is one."""
         fields = self._fields(info)
         if len(fields) < 2:
             return AckReply(-1, -1)
-        return AckReply(parse_int(fields[0], "CIPACK"), parse_int(fields[1], "CIPACK"))
+        told = len(fields) > 2 and fields[2].isdigit()
+        return AckReply(
+            parse_int(fields[0], "CIPACK"),
+            parse_int(fields[1], "CIPACK"),
+            int(fields[2]) if told else -1,
+        )

@@ -94,6 +94,13 @@ class ClientConnected(Urc):
 
 
 @dataclass(frozen=True, slots=True)
+class LookupFailure(Urc):
+    """``+CDNSGIP: 0,<err>``: why a name was not found; ERROR follows."""
+
+    err: int
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkLost(Urc):
     """``+CIPEVENT: NETWORK CLOSED UNEXPECTEDLY``: every link is gone, without a word each."""
 
@@ -234,6 +241,11 @@ def _client_connected(fields: list[bytes]) -> Urc:
     return ClientConnected(int(fields[0]), int(fields[1]), fields[2].decode("ascii", "replace"))
 
 
+def _lookup_failure(fields: list[bytes]) -> Urc | None:
+    found, err = _exactly(fields, 2)
+    return None if found else LookupFailure(err)
+
+
 def _event(fields: list[bytes]) -> Urc | None:
     return NetworkLost() if fields[0].upper().startswith(b"NETWORK CLOSED") else None
 
@@ -267,6 +279,7 @@ _PARSERS: Final[dict[bytes, Callable[[list[bytes]], Urc | None]]] = {
     b"+NETCLOSE": _net_closed,
     b"+SERVERSTOP": _server_stopped,
     b"+CLIENT": _client_connected,
+    b"+CDNSGIP": _lookup_failure,
     b"+CIPEVENT": _event,
     b"*ATREADY": _booted,
     b"+CPIN": _sim_state,

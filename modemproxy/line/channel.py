@@ -28,6 +28,9 @@ ReplyT = TypeVar("ReplyT")
 #: Some firmware says ERROR behind a payload, and OK when it got through in the end.
 _VERDICT_S: Final = 0.25
 _VERDICT_LIMIT_S: Final = 0.5
+#: What a program that knows nothing says first, AT up to three times, completes a payload
+#: of so many bytes (``module/sync.py``).
+_SMALL_BYTES: Final = 9
 
 
 class AtChannel(LineReader):
@@ -35,6 +38,8 @@ class AtChannel(LineReader):
 
     Attributes:
         on_resync: called with the reason whenever the line has to be brought into step.
+        on_small_send: called with True before a send is announced that a few bytes could
+            complete, and with False once the module does not wait for them any more.
         commands: how many have been written.
     """
 
@@ -42,6 +47,8 @@ class AtChannel(LineReader):
         """Args: port: stays the caller's to close."""
         super().__init__(port)
         self.on_resync: Callable[[str], None] = lambda why: None
+        self.on_small_send: Callable[[bool], None] = lambda pending: None
+        self._small_send = False
         self.commands = 0
 
     async def roundtrip(
@@ -69,6 +76,8 @@ class AtChannel(LineReader):
         if self._echo_on:
             await self._silence_echo()
         event = await self._run(command, limit_s or command.timeout_s)
+        if isinstance(event, Completed):
+            return cast(ReplyT, event.reply)
         if event is None:
             with trio.CancelScope(shield=True):
                 await self._give_up(command)
@@ -77,13 +86,12 @@ class AtChannel(LineReader):
                 with trio.CancelScope(shield=True):
                     await self.wait_quiet(_VERDICT_S, _VERDICT_LIMIT_S)
             raise Refused(command.shown, event.failure, handed_over=event.handed_over)
-        if isinstance(event, Broken):
-            self.on_resync(event.problem)
-            with trio.CancelScope(shield=True):
-                await self._find_step(command)
-            self._note_damage()
-            raise DamagedAnswer(command.shown, event.problem)
-        return cast(ReplyT, cast(Completed, event).reply)
+        problem = cast(Broken, event).problem
+        self.on_resync(problem)
+        with trio.CancelScope(shield=True):
+            await self._find_step(command)
+        self._note_damage()
+        raise DamagedAnswer(command.shown, problem)
 
     async def probe(self, command: AnyCommand, wait_s: float) -> bool:
         """Send a command just to see whether OK comes back within ``wait_s``."""
@@ -99,14 +107,21 @@ class AtChannel(LineReader):
         now = trio.current_time()
         if isinstance(command, SendData):
             self.entry_at = now
+            if len(command.data) <= _SMALL_BYTES:
+                self._small_send = True
+                self.on_small_send(True)
         self.commands += 1
         self._doubt.begin(command)
         self.latency.note_asked(self._exchange.begin(command, limit_s, now), now)
         try:
-            return await self._exchange.wait()
+            event = await self._exchange.wait()
         except WriteBlocked:  # what had not left may have left at last
             self.entry_at = trio.current_time()
             raise
+        if self._small_send and not self.payload_pending:
+            self._small_send = False
+            self.on_small_send(False)
+        return event
 
     async def _step_in_again(self) -> None:
         """A result came that nobody asked for: the next one must be the next command's."""

@@ -74,11 +74,9 @@ class Exchange:
         if self._unsent:
             self.wakeup.wake()
 
-    def note_heard(self, now: float) -> None:
-        """Bytes came. Inside an answer with a payload, silence from now on means loss."""
-        self.heard_at = now
-        if self._dte.receiving:
-            self.wakeup.hasten(now + PAYLOAD_STALL_S)
+    def expect_payload(self) -> None:
+        """Inside an answer with a payload, silence from now on means loss."""
+        self.wakeup.hasten(self.heard_at + PAYLOAD_STALL_S)
 
     def hasten(self, until: float) -> None:
         """Give the exchange less time than it had."""
@@ -99,25 +97,27 @@ class Exchange:
 
     def check_open(self) -> None:
         """Raise LineClosed if the line has ended, ModuleRebooted if that was why."""
+        if self._ended is None:
+            return
         if isinstance(self._ended, ModuleRebooted):
             raise ModuleRebooted(str(self._ended))
-        if self._ended is not None:
-            raise LineClosed(str(self._ended))
+        raise LineClosed(str(self._ended))
 
     async def wait(self) -> Event | None:
-        """Wait for the outcome; None when time is up. Shielded.
+        """Wait for the outcome of the command just begun; None when time is up. Shielded.
 
         Raises:
             LineClosed: the line ended.
             WriteBlocked: bytes of ours have not left for too long.
         """
+        now = self._asked_at  # reading the clock costs as much as parsing a line
         while self.outcome is None:
             self.check_open()
             if self._unsent:
                 await self._send_rest()
+                now = trio.current_time()
                 continue
             until = self._deadline
-            now = trio.current_time()
             if self._dte.receiving:
                 stalls_at = self.heard_at + PAYLOAD_STALL_S
                 if now >= stalls_at:  # it answered: whatever is unsent, it has been asked
@@ -134,6 +134,8 @@ class Exchange:
             else:
                 look_at = blocked_at if now < blocked_at else until
                 await self.wakeup.wait(min(until, look_at), shield=True)
+                if self.outcome is None:
+                    now = trio.current_time()
         return self.outcome
 
     def _give_time(self, now: float) -> None:

@@ -72,7 +72,8 @@ class Offer:
         write: how many bytes it may send now; 0 for no write.
         upkeep: a poll or probe is due.
         soon: it has bytes to send, and waits only for another link's send result.
-        due_at: when, without anything else happening, it will have more to offer.
+        due_at: when, without anything else happening, it will have more to offer. This and
+            ``soon`` count only while there is nothing to read or write.
     """
 
     read: int = 0
@@ -145,6 +146,8 @@ class Policy:
         self._lane = Bucket(rate=0.50, burst=0.250, level=0.250)
         self._upkeep = Bucket(rate=0.01, burst=0.100, floor=-0.500, level=0.100)
         self._since_control = 3
+        #: A full chunk's time, generously; what is far beyond it is a stall.
+        self._longest_s = _STALL_S + 2 * (CHUNK + _SEND_OVERHEAD) * 10 / baudrate
 
     def add(self, key: int, weight: float) -> None:
         """Open an account for a link; its first work puts it level with those busy."""
@@ -191,7 +194,7 @@ class Policy:
         the link that happened to be on it must not be last for as long as all others take
         to catch up with that.
         """
-        cost = min(cost, _STALL_S + 2 * (CHUNK + _SEND_OVERHEAD) * 10 / self.baudrate)
+        cost = min(cost, self._longest_s)
         if grant.lane is Lane.CONTROL:
             self._since_control = 0
             return
@@ -219,25 +222,27 @@ class Policy:
 
     def chunk(self, now: float, key: int) -> int:
         """Return how many bytes an exchange of this link may have."""
-        beside = any(
-            now - account.interactive_at <= _INTERACTIVE_FOR_S
-            for other, account in self._accounts.items()
-            if other != key
-        )
-        if not beside:
-            return CHUNK
+        for other, account in self._accounts.items():
+            if now - account.interactive_at <= _INTERACTIVE_FOR_S and other != key:
+                return self._bounded_chunk()
+        return CHUNK
+
+    def _bounded_chunk(self) -> int:
+        """What fits into an exchange that somebody interactive may have to wait for."""
         bound = next(bound for speed, bound in _EXCHANGE_BOUNDS if self.baudrate >= speed)
         room = int((bound - 2 * self.latency_s) * self.baudrate / 10) - _SEND_OVERHEAD
         return max(SMALL, min(CHUNK, room))
 
     def _note_waiting(self, now: float, waiting: list[int]) -> None:
         """Give those who start to wait their time stamp, and clamp those who idled."""
+        starting = []
         for key, account in self._accounts.items():
-            if account.waiting_since is not None and key not in waiting:
+            if account.waiting_since is None:
+                if key in waiting:
+                    starting.append(account)
+            elif key not in waiting:
                 account.waiting_since, account.busy_at = None, now  # held: that is idling
-        starting = [key for key in waiting if self._accounts[key].waiting_since is None]
-        for key in starting:
-            account = self._accounts[key]
+        for account in starting:
             if now - account.busy_at > _GAP_S:
                 account.virtual_time = max(account.virtual_time, self._level(now))
             account.waiting_since = now
@@ -284,7 +289,9 @@ class Policy:
     def _pick_normal(
         self, now: float, offers: Mapping[int, Offer], waiting: list[int]
     ) -> Grant:
-        key = min(waiting, key=lambda key: self._accounts[key].virtual_time)
+        key = waiting[0]
+        if len(waiting) > 1:
+            key = min(waiting, key=lambda key: self._accounts[key].virtual_time)
         account, offer = self._accounts[key], offers[key]
         chunk = self.chunk(now, key)
         if offer.read and not (offer.write and account.read_last):

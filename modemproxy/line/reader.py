@@ -12,6 +12,7 @@ from typing import Final
 
 import trio
 
+from modemproxy.at.datagrams import OpenUdp
 from modemproxy.at.dte import (
     Broken,
     Completed,
@@ -39,6 +40,7 @@ log = logging.getLogger(__name__)
 #: another speed, and what is unanswered then will stay so.
 _RUBBISH_BYTES: Final = 16
 RUBBISH_PATIENCE_S: Final = 1.5
+_ENDS: Final = (Completed, Failed, Broken)
 #: A send whose result is here has arrived whole; its OK stands right beside it. So does
 #: that of an open.
 _OK_GRACE_S: Final = 2.0
@@ -102,7 +104,7 @@ class LineReader:
     def opening(self, link: int) -> bool:
         """An open of this link has not had its OK."""
         command = self._dte.in_flight
-        return isinstance(command, OpenLink) and command.link == link
+        return isinstance(command, OpenLink | OpenUdp) and command.link == link
 
     def header_due(self, link: int) -> bool:
         """A read of this link is under way, and its header has not come."""
@@ -146,9 +148,11 @@ class LineReader:
     def _receive(self, data: bytes, now: float) -> None:
         self.bytes_in += len(data)
         self.latency.note_heard(now)
+        self._exchange.heard_at = now
         self._dte.receive_data(data)
         self._dispatch_all()
-        self._exchange.note_heard(now)
+        if self._dte.receiving:
+            self._exchange.expect_payload()
         if self._dte.unframed_rubbish >= _RUBBISH_BYTES and not self._maybe_payload:
             if self._doubt.note_rubbish(receiving=self._dte.receiving):
                 self._exchange.hasten(now + PAYLOAD_STALL_S)
@@ -171,7 +175,7 @@ class LineReader:
         self.lines_in += 1
         if isinstance(event, Urc):
             self._note_urc(event)
-        elif isinstance(event, Completed | Failed | Broken):
+        elif isinstance(event, _ENDS):
             self._rubbish = 0
             self._other_speed = False
             event, kept = self._doubt.verdict(event)
@@ -179,7 +183,7 @@ class LineReader:
                 self.on_urc(urc)
             self._exchange.end(event)
         elif isinstance(event, PromptReady):
-            self.entry_at = trio.current_time()
+            self.entry_at = self._exchange.heard_at
             self._exchange.hand_over()
         else:
             self._dispatch_odd(event)
@@ -198,18 +202,18 @@ class LineReader:
             and isinstance(command, SendData)
             and (urc.link, urc.requested) == (command.link, len(command.data))
         ) or (isinstance(urc, LinkOpened) and self.opening(urc.link)):
-            self._exchange.hasten(trio.current_time() + _OK_GRACE_S)
+            self._exchange.hasten(self._exchange.heard_at + _OK_GRACE_S)
         self.on_urc(urc)
 
     def _dispatch_odd(self, event: Event) -> None:
         doubt = self._doubt
         if isinstance(event, Unknown):
             self._note_unknown(event)
-        elif doubt.noise or doubt.arisen or (doubt.ruled and isinstance(event, Stray)):
+        elif self._maybe_payload or (doubt.ruled and isinstance(event, Stray)):
             log.debug("not believed: %s", type(event).__name__)
         elif isinstance(event, StrayPrompt):
             self._in_data_entry = True
-            self.entry_at = trio.current_time()
+            self.entry_at = self._exchange.heard_at
             self.on_oddity("a prompt nobody asked for")
         elif isinstance(event, Echoed):
             self._echo_on = True
@@ -219,7 +223,7 @@ class LineReader:
             self.on_oddity(f"stray {event.what}")
 
     def _note_unknown(self, event: Unknown) -> None:
-        now = trio.current_time()
+        now = self._exchange.heard_at
         self.lines_in -= 1
         log.debug("ignored: %r", wiretext.visible(event.line, event))
         self._doubt.note_unknown(event.line, receiving=self._dte.receiving)

@@ -163,33 +163,44 @@ class Scheduler:
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._wakeup.keep_time)
-                while True:
-                    await self._step()
+                await self._serve()
         except* Exception as group:
             raise first_error(group) from None  # it is alone: keeping time raises nothing
         finally:
             self._ended = True
             self._fail_waiters()
 
-    async def _step(self) -> None:
-        # An exchange is shielded; under load this is where cancelling takes effect.
-        await trio.lowlevel.checkpoint_if_cancelled()
+    async def _serve(self) -> None:
         now = trio.current_time()
-        self._kicked = False  # whatever was said before is in the offers
-        offers = {key: source.offer(now) for key, source in self._sources.items()}
-        grant = self.policy.pick(now, offers, control=bool(self._requests))
-        if grant is None:
+        while True:
+            # An exchange is shielded; under load this is where cancelling takes effect.
+            await trio.lowlevel.checkpoint_if_cancelled()
+            self._kicked = False  # whatever was said before is in the offers
+            offers = {key: source.offer(now) for key, source in self._sources.items()}
+            grant = self.policy.pick(now, offers, control=bool(self._requests))
+            if grant is not None:
+                now = await self._run(grant, now)  # the end of one is the time of the next
+                continue
             due_at = min((o.due_at for o in offers.values()), default=math.inf)
             # upkeep that waits for its share, or for a send's result, is due already
             await self._wait_for_work(due_at if due_at > now else now + _HELD_S)
-            return
-        moved = await self._run(grant)
-        ended = trio.current_time()
-        self.just_read = (grant.key, ended) if grant.work is Work.READ else (-1, ended)
+            now = trio.current_time()
+
+    async def _run(self, grant: Grant, began: float) -> float:
+        """Do one exchange and book it; return the time."""
+        moved = 0
+        if grant.work is Work.CONTROL:
+            await self._run_control(self._requests.popleft())
+        else:
+            moved = await self._sources[grant.key].exchange(grant)
+        now = trio.current_time()
+        self.just_read = (grant.key if grant.work is Work.READ else -1), now
         self.policy.latency_s = self._channel.latency.seconds
-        self.policy.charge(grant, ended, ended - now, moved)
+        self.policy.charge(grant, now, now - began, moved)
         if grant.lane is Lane.FAST and grant.work is Work.WRITE and 0 < moved <= SMALL:
             await self._listen(grant.key)
+            now = trio.current_time()
+        return now
 
     async def _listen(self, key: int) -> None:
         """Behind a keystroke, hear the module out before a long exchange begins.
@@ -212,12 +223,6 @@ class Scheduler:
         else:
             await self._wakeup.wait(due_at, shield=False)
         self._kicked = False
-
-    async def _run(self, grant: Grant) -> int:
-        if grant.work is Work.CONTROL:
-            await self._run_control(self._requests.popleft())
-            return 0
-        return await self._sources[grant.key].exchange(grant)
 
     async def _run_control(self, request: _Request) -> None:
         self._current = request

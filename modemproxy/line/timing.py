@@ -37,7 +37,8 @@ class Gather:
             now: seconds.
         """
         if not missing:
-            self._measure(now)
+            if self._missing:
+                self._measure(now)
             return 0.0
         if self._missing:  # woken once already: see it through
             return 0.0
@@ -47,8 +48,6 @@ class Gather:
         return min(pause, _LONGEST_S) if pause >= _WORTH_S else 0.0
 
     def _measure(self, now: float) -> None:
-        if not self._missing:
-            return
         took = now - self._since
         rate = self._missing / took if took > 0 else inf
         self._missing = 0

@@ -17,12 +17,13 @@ class Wakeup:
         self._task: trio.lowlevel.Task | None = None
         self._until = inf
         self._alarm = trio.CancelScope()
+        self._alarm_at = inf
 
     async def keep_time(self) -> None:
         """Wake the waiter when its time has come, for ever."""
         while True:
-            deadline = inf if self._task is None else self._until
-            with trio.CancelScope(deadline=deadline) as self._alarm:
+            self._alarm_at = inf if self._task is None else self._until
+            with trio.CancelScope(deadline=self._alarm_at) as self._alarm:
                 await trio.sleep_forever()
             if trio.current_time() >= self._until:
                 self.wake()
@@ -35,14 +36,16 @@ class Wakeup:
         """
         self._task = trio.lowlevel.current_task()
         self._until = until
-        self._set_alarm()
+        if until < self._alarm_at:
+            self._set_alarm()
         await trio.lowlevel.wait_task_rescheduled(_never_abort if shield else self._abort)
 
     def hasten(self, until: float) -> None:
         """Let the wait under way end at ``until`` if that is earlier."""
         if until < self._until:
             self._until = until
-            self._set_alarm()
+            if until < self._alarm_at:
+                self._set_alarm()
 
     def wake(self) -> None:
         """End the wait under way; without one nothing happens."""
@@ -55,8 +58,7 @@ class Wakeup:
         return trio.lowlevel.Abort.SUCCEEDED
 
     def _set_alarm(self) -> None:
-        if self._until < self._alarm.deadline:
-            self._alarm.deadline = self._until
+        self._alarm.deadline = self._alarm_at = self._until
 
 
 def _never_abort(_: trio.lowlevel.RaiseCancelT) -> trio.lowlevel.Abort:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modemproxy.at.commands import Assign, Attention, Basic, Command, Identify, SetRate, quoted
+from modemproxy.at.servers import QueryServers, StopServer
 from modemproxy.at.subscription import (
     EnterPin,
     QueryAddress,
@@ -29,8 +30,6 @@ from modemproxy.at.tcpip import (
     QueryLinks,
     QueryNet,
     QueryReceiveMode,
-    QueryServers,
-    StopServer,
 )
 from modemproxy.at.transfer import AckReply, QueryAck, QueryUnread, ReadData, SendData
 from modemproxy.at.urcs import (

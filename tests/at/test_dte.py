@@ -22,6 +22,7 @@ from modemproxy.at.dte import (
     Unknown,
 )
 from modemproxy.at.results import Dialect
+from modemproxy.at.servers import StopServer
 from modemproxy.at.subscription import QueryContexts, QueryRegistration, QuerySim
 from modemproxy.at.tcpip import (
     CloseLink,
@@ -30,7 +31,6 @@ from modemproxy.at.tcpip import (
     OpenNet,
     QueryLinks,
     QueryNet,
-    StopServer,
 )
 from modemproxy.at.transfer import (
     AckReply,

@@ -115,7 +115,8 @@ class Asker:
                 self.exchange.hand_over()
             elif isinstance(event, Completed | Failed | Broken):
                 self.exchange.end(event)
-        self.exchange.note_heard(trio.current_time())
+        if self.dte.receiving:
+            self.exchange.expect_payload()
 
     def left(self) -> None:
         """All bytes have left the port."""
