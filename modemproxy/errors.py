@@ -23,6 +23,7 @@ ModemProxyError
         NoFreeLink              all ten are in use
         LinkRefused             the open failed
         LinkReset               the link broke: bytes may be missing
+        LookupFailed            the module found no address for a name
 """
 
 
@@ -173,6 +174,22 @@ class LinkReset(LinkError):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class LookupFailed(LinkError):
+    """The module's resolver has no address for a name.
+
+    Args:
+        name: what was looked up.
+        reason: what the module said, in words.
+        code: ``<err>`` of ``+CDNSGIP: 0,<err>`` (10: DNS general error), or None.
+    """
+
+    def __init__(self, name: str, reason: str, code: int | None = None) -> None:
+        super().__init__(f"{name}: {reason}")
+        self.name = name
+        self.reason = reason
+        self.code = code
 
 
 def first_error(error: BaseException) -> BaseException:

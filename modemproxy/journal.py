@@ -138,6 +138,84 @@ class FlowControlDropped(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ServerArmed(Event):
+    """A server on the module listens."""
+
+    index: int
+    port: int
+    address: str
+    name: str = ""
+
+    @property
+    def text(self) -> str:
+        """Where far clients come in."""
+        who = self.name or self.index
+        return f"server {who}: the module listens on {self.address}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerNotArmed(Event):
+    """A server on the module does not listen."""
+
+    level: ClassVar[int] = logging.WARNING
+    name: str
+    port: int
+    reason: str
+    retry_s: float
+
+    @property
+    def text(self) -> str:
+        """Why, and when it is tried again."""
+        return (
+            f"server {self.name}: the module does not listen on port {self.port} "
+            f"({self.reason}); next try in {self.retry_s:.0f} s"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FarClientRefused(Event):
+    """A far client was turned away before anybody saw it."""
+
+    level: ClassVar[int] = logging.WARNING
+    server: int
+    peer: str
+    why: str
+
+    @property
+    def text(self) -> str:
+        """Who, where and why."""
+        return f"far client {self.peer} of server {self.server} refused: {self.why}"
+
+
+@dataclass(frozen=True, slots=True)
+class GaveWay(Event):
+    """An idle datagram link was closed, because somebody waited for a link."""
+
+    target: str
+    for_whom: str
+
+    @property
+    def text(self) -> str:
+        """Which one, and for whom."""
+        return f"the idle datagram link to {self.target} gave way to {self.for_whom}"
+
+
+@dataclass(frozen=True, slots=True)
+class DatagramsMerged(Event):
+    """The module accepted package mode, and was seen not to keep datagrams apart."""
+
+    level: ClassVar[int] = logging.WARNING
+
+    @property
+    def text(self) -> str:
+        """What that means."""
+        return (
+            "the module merges UDP datagrams although it accepted package mode: boundaries "
+            "are kept only while one answer is awaited at a time"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """An event and when it happened (seconds since the epoch)."""
 

@@ -35,6 +35,9 @@ AT = {
     "commands": {"urcs"},
     "subscription": {"commands", "urcs"},
     "tcpip": {"commands", "urcs"},
+    "datagrams": {"commands", "transfer", "urcs"},
+    "names": {"commands", "urcs"},
+    "servers": {"commands", "urcs"},
     "transfer": {"commands", "urcs"},
     "dte": {"framer", "results", "urcs", "commands", "trailer", "transfer"},
 }

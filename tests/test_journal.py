@@ -8,15 +8,20 @@ import pytest
 from modemproxy import journal
 from modemproxy.journal import (
     KEPT,
+    DatagramsMerged,
     Entry,
     Event,
+    FarClientRefused,
     FlowControlDropped,
+    GaveWay,
     Journal,
     LinkBroken,
     ModuleDown,
     ModuleUp,
     RestartLoop,
     RungTaken,
+    ServerArmed,
+    ServerNotArmed,
 )
 
 #: One of each kind, with its line and its level.
@@ -68,6 +73,38 @@ TOLD: list[tuple[Event, str, int]] = [
         "control is configured, but CTS is not wired; going on WITHOUT flow control until "
         "the program is restarted (set modem.flow_control: none, or wire CTS)",
         logging.ERROR,
+    ),
+    (
+        ServerArmed(2, 8080, "10.0.0.1", "web"),
+        "server web: the module listens on 10.0.0.1:8080",
+        logging.INFO,
+    ),
+    (
+        ServerArmed(2, 8080, "10.0.0.1"),
+        "server 2: the module listens on 10.0.0.1:8080",
+        logging.INFO,
+    ),
+    (
+        ServerNotArmed("web", 8080, "already listening", 30.0),
+        "server web: the module does not listen on port 8080 (already listening); next try "
+        "in 30 s",
+        logging.WARNING,
+    ),
+    (
+        FarClientRefused(2, "203.0.113.9:50000", "its address is not in allow"),
+        "far client 203.0.113.9:50000 of server 2 refused: its address is not in allow",
+        logging.WARNING,
+    ),
+    (
+        GaveWay("echo.example.com:7", "mqtt"),
+        "the idle datagram link to echo.example.com:7 gave way to mqtt",
+        logging.INFO,
+    ),
+    (
+        DatagramsMerged(),
+        "the module merges UDP datagrams although it accepted package mode: boundaries are "
+        "kept only while one answer is awaited at a time",
+        logging.WARNING,
     ),
 ]
 

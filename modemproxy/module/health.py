@@ -1,7 +1,8 @@
 """Whether the module still is what bring-up made of it: asked now and then, and on suspicion.
 
-Every ten seconds one command: with links open ``CIPCLOSE?`` (it finds a lost ``+IPCLOSE``),
-without ``CIPRXGET?``, whose 0 is the set-back of a reboot that nobody heard of; every
+Every ten seconds one command: with links open ``CIPCLOSE?`` (it finds a lost ``+IPCLOSE``, and
+a lost ``+CLIENT``, so with servers it is asked without links too, every other time), without
+``CIPRXGET?``, whose 0 is the set-back of a reboot that nobody heard of; every
 minute the address and the registration. Whatever a healthy line never shows (an echo, a
 result nobody asked for, rubbish) is looked into at once, with less patience than usual.
 """
@@ -64,6 +65,7 @@ class Health:
         self._quiet_until = self._cleared_at = -inf
         self._doubted = False
         self._unregistered = False
+        self._swept = False
         self._address_at = self._registration_at = trio.current_time()
         self._registration_at -= _ADDRESS_S / 2
 
@@ -118,13 +120,21 @@ class Health:
             self._fail(ModuleRebooted(_SILENT_RESTART))
         elif not await self._execute(QueryNet(), limit_s=limit):
             self._fail(NetworkError("the module's network is closed (NETOPEN? says so)"))
-        elif self._pool.links:
+        elif self._sweeps:
             await self._sweep()
 
+    @property
+    def _sweeps(self) -> bool:
+        """Whether there may be links that we have not heard of the end of, or the begin."""
+        return bool(self._pool.links) or self._pool.far_clients.expected
+
     async def _check(self) -> None:
-        if self._pool.links:
+        if self._pool.links or (self._sweeps and not self._swept):
+            self._swept = True
             await self._sweep()
-        elif await self._execute(QueryReceiveMode()) != 1:
+            return
+        self._swept = False  # nobody here: far clients and settings are looked for in turn
+        if await self._execute(QueryReceiveMode()) != 1:
             self._fail(ModuleRebooted(_SILENT_RESTART))
 
     async def _check_now_and_then(self) -> None:
@@ -137,9 +147,11 @@ class Health:
             await self._check_registration()
 
     async def _sweep(self) -> None:
-        """Find links that the module closed without our hearing of it."""
+        """Find links that the module closed, or opened, without our hearing of it."""
         asked = dict(self._pool.links)
         states = await self._execute(QueryLinks())
+        if self._pool.far_clients.expected:
+            await self._pool.far_clients.look_for(states)
         lost = [
             link
             for number, link in asked.items()
@@ -155,7 +167,7 @@ class Health:
         elif await self._check_address():  # no far side closed if it was the network
             for link in lost:
                 log.warning("link %d was closed, and the report of it lost", link.number)
-                link.note_far_close(1)
+                link.note_far_close(1, heard=False)
 
     async def _check_address(self) -> bool:
         """Whether the stack is up with the address it had."""

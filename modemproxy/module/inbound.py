@@ -33,6 +33,8 @@ _ACTIVE_GROWTH: Final = 2
 _IDLE_GROWTH: Final = 3
 _ANSWER_S: Final = 0.3
 _END_GAP_S: Final = 0.05
+#: A close whose report was lost is found within so long by the sweep.
+_UNMET_S: Final = 15.0
 #: Polls that found data nobody announced, before hints count as unreliable.
 _LOST_HINTS: Final = 2
 
@@ -62,6 +64,9 @@ class Inbound:
     more: bool = False
     more_announced: bool = False
     rest: int = 0
+    #: More bytes were counted than came; and when a report was last followed by none.
+    promised: bool = False
+    unmet_at: float = -inf
     polling: bool = False
     poll_at: float = inf
     poll_gap: float = _FIRST_POLL_S
@@ -78,8 +83,9 @@ class Inbound:
     looking: bool = False
     total: int = 0
 
-    def open(self, now: float) -> None:
-        """The link is up: the far side may have spoken before we look."""
+    def open(self, now: float, *, look: bool = False) -> None:
+        """The link is up: the far side may have spoken before we look, or ``look`` now."""
+        self.hint = look  # nothing is announced by that: it may be in vain
         self.note_activity(now)
 
     def note_activity(self, now: float, soon: float = _FIRST_POLL_S) -> None:
@@ -127,9 +133,16 @@ class Inbound:
         self.looking = True
         self.poll_at = min(self.poll_at, now)
 
-    def note_far_close(self, now: float) -> None:
-        """The far side closed: from here on reads look for the end."""
+    def note_far_close(self, now: float, *, heard: bool) -> None:
+        """The far side closed: from here on reads look for the end.
+
+        Args:
+            now: the time.
+            heard: it was reported. When it was not, the close may lie before reads that
+                found nothing of what had been announced.
+        """
         self.far_closed = True
+        self.promised |= not heard and now - self.unmet_at < _UNMET_S
         self.hint = True
         self.empty_answers = 0
         self.note_activity(now)
@@ -144,6 +157,8 @@ class Inbound:
         self.total += len(data)
         self.data_at = now
         self.rest = rest
+        self.promised = rest > 0
+        self.unmet_at = -inf
         self.hint = rest > 0 or self.more or self.far_closed
         self.announced = rest > 0 or self.more_announced
         self.empty_answers = 0
@@ -167,6 +182,8 @@ class Inbound:
             self.poll_at = self._end_check_at()
             return
         self.empty_answers = 0
+        if self.announced:
+            self.unmet_at = now
         self.hint, self.announced = self.more, self.more_announced
         ceiling = self._poll_ceiling(now)
         growth = _IDLE_GROWTH if ceiling == _IDLE_CEILING_S else _ACTIVE_GROWTH
@@ -212,13 +229,13 @@ class Inbound:
 
     def read_offer(self, now: float) -> int:
         """How many bytes to read now because something says that they are there."""
-        if self.ended or not self.hint or self._end_check_at() > now:
+        if not self.hint or self.ended or self._end_check_at() > now:
             return 0
         return self.room
 
     def poll_due(self, now: float) -> bool:
         """Whether to look although nothing says that there is something."""
-        return not self.far_closed and self.poll_at <= now and self.room > 0
+        return self.poll_at <= now and not self.far_closed and self.room > 0
 
     @property
     def small(self) -> bool:

@@ -49,6 +49,7 @@ class LinkLife:
         number: the link number, 0 to 9.
         target: the far side, for the log.
         reset: why the link broke, or None.
+        lost_number: the number is another connection's; what comes under it is, too.
     """
 
     def __init__(self, number: int, target: str, context: LineContext) -> None:
@@ -57,6 +58,7 @@ class LinkLife:
         self.context = context
         self.reset: LinkReset | None = None
         self.closed = False
+        self.lost_number = False
         self._live = False
         self._received = trio.Event()
         self._sent = trio.Event()
@@ -103,7 +105,7 @@ class LinkLife:
         if self._live:
             self._live = False
             self.context.scheduler.remove(self.number)
-        self.context.results_due.pop(self.number, None)
+            self.context.results_due.pop(self.number, None)
         self.notify()
 
     def fail(self, reason: str) -> None:

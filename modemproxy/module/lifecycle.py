@@ -2,7 +2,7 @@
 
 ``supervise()`` opens the port, brings the module up, runs the session, and starts again
 when anything of that fails. What it does about a failure, and after what pause, says the
-ladder (``ladder.py``). A failure that leaves the line usable keeps it open: the pause is
+ladder (``ladder.py``). A failure that leaves the line usable keeps it open. A pause is
 spent listening (``vigil.py``), and a change for the better ends it. ``SessionGate`` is
 where clients wait for a session; they never see the line itself.
 
@@ -39,58 +39,27 @@ from modemproxy.journal import (
 from modemproxy.line.channel import AtChannel, open_channel
 from modemproxy.line.port import Port, SerialPort
 from modemproxy.module.bringup import bring_up
+from modemproxy.module.gate import SessionGate
 from modemproxy.module.habits import Habits
-from modemproxy.module.ladder import LOOP_WINDOW_S, Ladder, Rung, Step, Trouble, trouble_of
+from modemproxy.module.ladder import LOOP_WINDOW_S, Ladder, Rung, Step
 from modemproxy.module.opens import Patience
+from modemproxy.module.pool import turn_away
 from modemproxy.module.remedies import run_power_command
+from modemproxy.module.rights import reserve_of, servers_of
+from modemproxy.module.servers import FarClient
 from modemproxy.module.session import Session, say_goodbye
 from modemproxy.module.state import StateStore
 from modemproxy.module.subscriber import PinRefusedForGood
-from modemproxy.module.sync import SPEEDS
-from modemproxy.module.vigil import Vigil
+from modemproxy.module.vigil import sit_out, watch_over
 
 log = logging.getLogger(__name__)
+
+__all__ = ["Lifecycle", "OpenPort", "SessionGate"]
 
 OpenPort = Callable[[], Awaitable[Port]]
 
 #: Where a restarting module is only watched, events are recorded at these counts.
 _LOOP_EVENTS: Final = frozenset(2**n for n in range(2, 20))
-
-
-class SessionGate:
-    """Where clients wait for the module to be up."""
-
-    def __init__(self) -> None:
-        self._session: Session | None = None
-        self._opened = trio.Event()
-
-    @property
-    def session(self) -> Session | None:
-        """The session, if there is one right now."""
-        return self._session
-
-    async def wait_session(self) -> Session:
-        """Wait for a session; the caller bounds the wait."""
-        await trio.lowlevel.checkpoint()
-        while self._session is None:
-            await self._opened.wait()
-        return self._session
-
-    @contextmanager
-    def opened(self, session: Session) -> Iterator[None]:
-        """Let clients in for as long as the body runs and the session has not failed."""
-        self._session = session
-        session.on_failed = self._shut
-        self._opened.set()
-        try:
-            yield
-        finally:
-            self._shut()
-
-    def _shut(self) -> None:
-        self._session = None
-        if self._opened.is_set():
-            self._opened = trio.Event()
 
 
 class Lifecycle:
@@ -108,16 +77,20 @@ class Lifecycle:
         state: StateStore,
         open_port: OpenPort | None = None,
         journal: Journal | None = None,
+        on_far_client: Callable[[FarClient], None] = turn_away,
     ) -> None:
         """Args:
         config: the whole configuration.
         state: marks of earlier runs.
         open_port: opens the line; the configured tty when left out.
         journal: is told what happens.
+        on_far_client: is handed every far client of the module's servers, at once; it
+            must not wait, and closes the link in the end.
         """
         self.gate = SessionGate()
         self.journal = journal or Journal()
         self._config = config
+        self._on_far_client = on_far_client
         self._state = state
         self._open_port = open_port or self._open_tty
         self._ladder = Ladder(has_power=bool(config.modem.power_command))
@@ -145,6 +118,7 @@ class Lifecycle:
 
     async def supervise(self) -> None:
         """Run sessions until ``stop()``; raises only what is a bug."""
+        self._quiet_until = trio.current_time() + self._state.small_send_due_s
         while not self._stopping:
             failure: BaseException | None = None
             try:
@@ -156,7 +130,12 @@ class Lifecycle:
             if failure is not None:
                 self._climb(failure)
                 with self._stoppable():
-                    await trio.sleep(self._next.pause_s)
+                    await sit_out(
+                        self._next,
+                        self._open_port,
+                        silent_until=self._quiet_until,
+                        baudrate=self._modem.baudrate,
+                    )
 
     async def _use_port(self) -> None:
         """Open the port and serve on it until a stop, or a failure that needs a new port.
@@ -168,6 +147,7 @@ class Lifecycle:
         async with open_channel(port) as channel:
             self._channel = channel
             channel.on_resync = self._note_resync
+            channel.on_small_send = self._state.note_small_send
             try:
                 while (failure := await self._serve(channel)) is not None:
                     self._climb(failure)
@@ -179,13 +159,8 @@ class Lifecycle:
 
     async def _watch_over(self, channel: AtChannel, failure: BaseException) -> None:
         """Pause; a module that answers is asked how it is."""
-        vigil = Vigil(channel, failure)
-        ask = trouble_of(failure) is not Trouble.SILENT
         with self._stoppable():
-            speeds = tuple(dict.fromkeys((self._modem.baudrate, SPEEDS[0])))
-            await vigil.wait(self._next.pause_s, ask=ask, speeds=speeds)
-        if vigil.better:
-            log.info("no need to wait longer: %s", vigil.better)
+            await watch_over(channel, failure, self._next.pause_s, self._modem.baudrate)
 
     async def _serve(self, channel: AtChannel) -> BaseException | None:
         """One session, from bring-up to its end; None when it was left in order.
@@ -255,6 +230,9 @@ class Lifecycle:
             journal=self.journal,
             patience=self._patience,
             habits=self._habits,
+            reserve=reserve_of(config),
+            servers=servers_of(config),
+            on_far_client=self._on_far_client,
         )
 
     async def _open_tty(self) -> Port:

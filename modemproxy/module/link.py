@@ -76,9 +76,13 @@ class Link(trio.abc.Stream):
 
     # -- life, and what the module reports ----------------------------------------------
 
-    def start(self) -> None:
-        """The open succeeded: take part in sharing the line."""
-        self.inbound.open(trio.current_time())
+    def start(self, *, look: bool = False) -> None:
+        """The open succeeded: take part in sharing the line.
+
+        Args:
+            look: bytes may wait already, and the report of them be lost: read at once.
+        """
+        self.inbound.open(trio.current_time(), look=look)
         self._life.join(self._work, self._weight)
 
     def sent_within(self, seconds: float, now: float) -> bool:
@@ -94,6 +98,11 @@ class Link(trio.abc.Stream):
         """Break the link: everyone who uses it gets an error. The first reason counts."""
         self._life.fail(reason)
 
+    def lose_number(self, reason: str) -> None:
+        """The module has given the number away: a read under way brings another's bytes."""
+        self._life.lost_number = True
+        self.fail(reason)
+
     def note_hint(self) -> None:
         """``+CIPRXGET: 1,<link>``; behind a read's header it is about more than that read."""
         channel, number = self._life.channel, self.number
@@ -103,11 +112,11 @@ class Link(trio.abc.Stream):
             self.inbound.note_more(sure=not channel.reading(number))
         self._life.kick()
 
-    def note_far_close(self, reason: int) -> None:
-        """``+IPCLOSE``: read what is left, then end or break."""
+    def note_far_close(self, reason: int, *, heard: bool = True) -> None:
+        """``+IPCLOSE``, or found out without it: read what is left, then end or break."""
         if self.far_closed:
             return
-        self.inbound.note_far_close(trio.current_time())
+        self.inbound.note_far_close(trio.current_time(), heard=heard)
         if reason != 1:
             self._work.reader.end_reason = CLOSE_REASONS.get(reason, f"close reason {reason}")
         self._life.notify()
@@ -211,7 +220,7 @@ class Link(trio.abc.Stream):
     @property
     def _receive_would_wait(self) -> bool:
         """Waiting is a checkpoint already; a second one costs a turn of the event loop."""
-        return not (self._over or self.inbound.ended or self.inbound.chunks)
+        return not (self.inbound.chunks or self._over)
 
     async def aclose(self) -> None:
         """Close once the module has taken what is queued; cancelled, at once."""
@@ -231,15 +240,15 @@ class Link(trio.abc.Stream):
 
     @property
     def _over(self) -> bool:
-        return self.far_closed or self._life.closed or self.reset is not None
+        return self.inbound.far_closed or self._life.closed or self._life.reset is not None
 
     def _check_open(self) -> None:
         if self._life.closed:
             raise trio.ClosedResourceError(f"link {self.number} is closed")
 
     def _check_whole(self) -> None:
-        if self.reset is not None:
-            raise trio.BrokenResourceError(self.reset.reason) from self.reset
+        if (reset := self._life.reset) is not None:
+            raise trio.BrokenResourceError(reset.reason) from reset
 
     def _check_sendable(self) -> None:
         self._check_open()

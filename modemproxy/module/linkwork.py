@@ -29,42 +29,39 @@ class LinkWork:
         self.writer = Writer(life, inbound, outbound)
 
     def offer(self, now: float) -> Offer:
-        """Say what this link could do now."""
+        """Say what this link could do now; what it waits for, only if that is nothing."""
         inbound, outbound = self._inbound, self._outbound
-        write = 0 if inbound.far_closed else outbound.ready(now)
-        hold_until = self._write_barred_until(now) if write else now
-        if hold_until > now:
+        hold_until = now
+        write = outbound.ready(now) if outbound.queue and not inbound.far_closed else 0
+        if write and (hold_until := self._write_barred_until()) > now:
             write = 0
-        if outbound.result_overdue(now):
+        overdue = outbound.result_overdue(now)
+        if overdue:
             write = _QUESTION  # nothing can be sent before it is answered: it takes that turn
-        last_send = max(self._life.context.results_due.values(), default=-inf)
-        return Offer(
-            read=inbound.read_offer(now),
-            small_read=inbound.small,
-            write=write,
-            upkeep=self._upkeep_due(now),
-            soon=not write and bool(outbound.queue) and now < last_send + _RESULT_GRACE_S,
-            due_at=max(now, self._due_at(now, hold_until)),
+        read, stall_at = inbound.read_offer(now), self._stall_at()
+        upkeep = (
+            overdue
+            or stall_at <= now
+            or inbound.poll_due(now)
+            or outbound.probe_due_at() <= now
         )
+        offer = Offer(read, inbound.small, write, upkeep)
+        if not (read or write):
+            due_at = min(inbound.due_at(), outbound.due_at(now), stall_at)
+            offer.due_at = max(now, min(due_at, hold_until) if hold_until > now else due_at)
+            offer.soon = bool(outbound.queue) and now < self._last_send_at() + _RESULT_GRACE_S
+        return offer
 
-    def _due_at(self, now: float, hold_until: float) -> float:
-        due = min(self._inbound.due_at(), self._outbound.due_at(now), self._stall_at())
-        return min(due, hold_until) if hold_until > now else due
-
-    def _write_barred_until(self, now: float) -> float:
+    def _write_barred_until(self) -> float:
         """Other links may bar a send: several are busy, or a result is just due."""
-        due = self._life.context.results_due
-        others = [at for key, at in due.items() if key != self._life.number]
-        recent = max(others, default=-_RESULT_GRACE_S)
-        return max(self._life.context.scheduler.write_hold.until, recent + _RESULT_GRACE_S)
+        barred_until = self._life.context.scheduler.write_hold.until
+        for key, at in self._life.context.results_due.items():
+            if key != self._life.number:
+                barred_until = max(barred_until, at + _RESULT_GRACE_S)
+        return barred_until
 
-    def _upkeep_due(self, now: float) -> bool:
-        return (
-            self._outbound.result_overdue(now)
-            or self._inbound.poll_due(now)
-            or self._outbound.probe_due_at() <= now
-            or self._stall_at() <= now
-        )
+    def _last_send_at(self) -> float:
+        return max(self._life.context.results_due.values(), default=-inf)
 
     def _stall_at(self) -> float:
         since = self._outbound.stuck_since
@@ -83,7 +80,7 @@ class LinkWork:
         now = trio.current_time()
         asks = self._outbound.probe_wanted(now) or self._outbound.result_overdue(now)
         if grant.work is Work.WRITE and not asks:
-            return await self.writer.send(grant.size)
+            return await self.writer.send(grant.size, now)
         return await self._upkeep()
 
     async def _upkeep(self) -> int:

@@ -1,14 +1,53 @@
-"""What became of the last opens: whether anything can be reached any more. Sync."""
+"""Opens: those under way, and what became of the last: can anything be reached any more?"""
 
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
+import trio
+
 from modemproxy.at.results import TcpipErr
+from modemproxy.errors import LinkRefused
 
 _REMEMBERED: Final = 4
 #: A client that leaves sooner has not learned anything.
 _PATIENT_S: Final = 5.0
+
+
+class OpensUnderWay:
+    """Lets nobody wait for a link of a session that is over.
+
+    What is on the line in that moment may outlast the session by far: a module that is
+    deaf has its whole time-out.
+    """
+
+    def __init__(self) -> None:
+        self._scopes: set[trio.CancelScope] = set()
+        self._reason = ""
+
+    @contextmanager
+    def until_ended(self, target: str) -> Iterator[None]:
+        """Cut the body short when the session ends.
+
+        Raises:
+            LinkRefused: it ended.
+        """
+        with trio.CancelScope() as scope:
+            self._scopes.add(scope)
+            try:
+                yield
+            finally:
+                self._scopes.remove(scope)
+        if scope.cancelled_caught:
+            raise LinkRefused(target, self._reason)
+
+    def end(self, reason: str) -> None:
+        """The session is over: wake all of them."""
+        self._reason = reason
+        for scope in self._scopes:
+            scope.cancel()
 
 
 @dataclass(slots=True)

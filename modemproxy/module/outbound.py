@@ -105,10 +105,11 @@ class Outbound:
             return 0
         if not self.ack_usable:
             return len(self.queue)
-        room = self.window - self.unacked
-        if room < min(len(self.queue), CHUNK) and self.unacked >= self.window // 2:
-            return len(self.queue) if self.probe_wanted(now) else 0
-        return min(len(self.queue), room)
+        queued, unacked = len(self.queue), self.unacked
+        room = self.window - unacked
+        if room < min(queued, CHUNK) and unacked >= self.window // 2:
+            return queued if self.probe_wanted(now) else 0
+        return min(queued, room)
 
     def result_overdue(self, now: float) -> bool:
         """Whether CIPACK has to say what became of a send: its result is late or short."""

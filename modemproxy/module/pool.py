@@ -5,93 +5,117 @@ confirmed that its socket is closed and nothing unread is left under it: a late
 ``+CIPOPEN: 5,0`` of an open that was given up, or bytes of the last connection, must
 never meet the next one. The janitor task does that work; nobody's ``aclose()`` waits for it.
 
-Outgoing links take the highest free number: the module gives the lowest to far clients.
+Far clients of the module's servers take numbers without asking (``far_clients.py``).
 """
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from math import inf
 from typing import Final
 
 import trio
 
-from modemproxy.at.results import Refused, TcpipErr, tcpip_error_text
-from modemproxy.at.tcpip import (
-    LINKS,
-    MAX_TIMEOUT_S,
-    MIN_TIMEOUT_S,
-    OpenLink,
-)
-from modemproxy.errors import CommandError, LinkRefused, NoFreeLink
+from modemproxy.at.datagrams import OpenUdp
+from modemproxy.at.tcpip import LINKS, MAX_TIMEOUT_S, MIN_TIMEOUT_S, OpenLink
+from modemproxy.module.boundaries import Boundaries
+from modemproxy.module.claims import Claim
+from modemproxy.module.datagram_link import DatagramLink
+from modemproxy.module.far_clients import FarClients
 from modemproxy.module.life import LineContext
 from modemproxy.module.link import Link
+from modemproxy.module.local_ports import LocalPorts
+from modemproxy.module.numbers import Numbers
+from modemproxy.module.opener import Opener
+from modemproxy.module.opening import Opening, Plan
 from modemproxy.module.opens import OpenRecord
+from modemproxy.module.pooled import PooledLink
 from modemproxy.module.quarantine import Quarantine
+from modemproxy.module.room import Room
+from modemproxy.module.servers import Arrival, FarClient, ServerPort
 
 log = logging.getLogger(__name__)
 
 _LATE_OPEN_MARGIN_S: Final = 5.0
-_OK_LIMIT_S: Final = 9.0
-#: A number that the module is stuck with is taken last, for a while.
-_NUMBERS_TRIED: Final = 2
-_AVOID_S: Final = 60.0
 
 
-@dataclass(slots=True)
-class _Opening:
-    """An open under way: the link that will be, and the module's word on it."""
-
-    link: Link
-    done: trio.Event = field(default_factory=trio.Event)
-    err: int | None = None
-    since: float = field(default_factory=trio.current_time)
-
-
-@dataclass(slots=True, eq=False)
-class _Waiter:
-    """A client in the queue for a number."""
-
-    granted: trio.Event = field(default_factory=trio.Event)
-    number: int | None = None
+def turn_away(far: FarClient) -> None:
+    """Close a far client: nobody serves it."""
+    far.link.abort()
 
 
 class LinkPool:
-    """Owns the link numbers of one session."""
+    """Owns the link numbers of one session.
 
-    def __init__(self, context: LineContext, *, open_limit_s: float) -> None:
-        """Args: open_limit_s: the module's own bound on an open (CIPTIMEOUT), seconds."""
+    Attributes:
+        links: the links in use, by number.
+        openings: the opens under way, by number.
+        numbers: who has which.
+        quarantine: the numbers that are being cleaned.
+        far_clients: those of the module's servers.
+        opens: how the last opens ended.
+    """
+
+    def __init__(
+        self,
+        context: LineContext,
+        *,
+        open_limit_s: float,
+        reserve: Mapping[str, int] | None = None,
+        boundaries: Boundaries | None = None,
+        servers: Sequence[ServerPort] = (),
+        on_far_client: Callable[[FarClient], None] = turn_away,
+    ) -> None:
+        """Args:
+        context: what the links of the session share.
+        open_limit_s: the module's own bound on an open (CIPTIMEOUT), seconds.
+        reserve: numbers kept for owners, by name.
+        boundaries: whether reads of datagram links end where datagrams do.
+        servers: the servers on the module that are ours.
+        on_far_client: is handed every far client that came in.
+        """
         self._context = context
         self._open_limit_s = min(MAX_TIMEOUT_S, max(MIN_TIMEOUT_S, open_limit_s))
-        self._free = set(range(LINKS))
-        self._links: dict[int, Link] = {}
-        self._openings: dict[int, _Opening] = {}
-        self._waiters: list[_Waiter] = []
-        self._avoided: dict[int, float] = {}
-        self.quarantine = Quarantine(context, self._give_back)
+        self._boundaries = boundaries or Boundaries(accepted=False)
+        self._ports = LocalPorts()
         self._ended: str | None = None
+        self.links: dict[int, PooledLink] = {}
+        self.openings: dict[int, Opening] = {}
+        self.numbers = Numbers(reserve or {}, lambda claim: self._room.make(claim))
+        self._room = Room(self.numbers, self.links, context.journal)
+        self.far_clients = FarClients(context, self, servers, on_far_client)
+        self.quarantine = Quarantine(context, self.numbers.give_back, self.far_clients.adopt)
         self.opens = OpenRecord()
-
-    @property
-    def links(self) -> dict[int, Link]:
-        """The links in use, by number."""
-        return self._links
+        self._opener = Opener(context, self, self.far_clients, self._room, self.opens)
 
     @property
     def in_use(self) -> int:
         """How many numbers are not free."""
-        return LINKS - len(self._free)
+        return LINKS - len(self.numbers.free)
+
+    @property
+    def streams(self) -> list[Link]:
+        """The TCP links in use."""
+        return [link for link in self.links.values() if isinstance(link, Link)]
+
+    @property
+    def heard_at(self) -> float:
+        """When something last came from any far side (trio's clock)."""
+        links = self.links.values()
+        tcp = (link.inbound.data_at for link in self.streams)
+        udp = (link.inbox.used_at for link in links if isinstance(link, DatagramLink))
+        return max((*tcp, *udp), default=-inf)
 
     @property
     def settled(self) -> bool:
         """No socket is open, opening or closing in the module."""
-        return len(self._free) == LINKS
+        return not self.in_use
 
     # -- opening ----------------------------------------------------------------------
 
     @asynccontextmanager
     async def open(
-        self, host: str, port: int, *, weight: float, queue_s: float
+        self, host: str, port: int, *, claim: Claim, queue_s: float
     ) -> AsyncIterator[Link]:
         """Open a TCP link and close it in the end.
 
@@ -99,188 +123,141 @@ class LinkPool:
         closed behind its back.
 
         Args:
-            host: name or address for the module to connect to; already validated.
+            host: name or address for the module to connect to.
             port: the far port.
-            weight: its share of the line relative to others.
+            claim: who asks.
             queue_s: how long to wait for a free number, seconds.
 
         Raises:
             NoFreeLink: none became free in time, or the session ended.
             LinkRefused: the module could not open it.
             LineError: the line ended.
+            LocalProtocolError: the host is no name and no address.
         """
-        link = await self._open_somewhere(host, port, weight, queue_s)
+        target, context = f"{host}:{port}", self._context
+        plan = Plan(
+            target,
+            lambda number: Link(number, target, context, claim.weight),
+            lambda number: OpenLink(number, host, port, self._open_limit_s),
+        )
+        link = await self._opener.open(plan, claim, queue_s)
         try:
-            log.info("link %d -> %s open", link.number, link.target)
             yield link
         finally:
             link.abort()
 
-    async def _open_somewhere(
-        self, host: str, port: int, weight: float, queue_s: float
-    ) -> Link:
-        """Open a link under a number that the module lets us have.
+    @asynccontextmanager
+    async def open_datagrams(
+        self, host: str, port: int, *, claim: Claim, queue_s: float
+    ) -> AsyncIterator[DatagramLink]:
+        """Bind a UDP port that talks to one far side, and give it up in the end.
 
-        Its answer is the same for a number it is stuck with and for a far side that
-        refuses: only another number can tell, and is tried once.
+        Args:
+            host: name or address to send to; nobody is asked whether it exists.
+            port: the far port.
+            claim: who asks.
+            queue_s: how long to wait for a free number, seconds.
+
+        Raises:
+            As ``open()``.
         """
-        stuck: list[int] = []
-        for _ in range(_NUMBERS_TRIED):
-            number = await self._acquire(queue_s)
-            link = Link(number, f"{host}:{port}", self._context, weight)
-            link.on_close(self._release)
-            command = OpenLink(number, host, port, self._open_limit_s)
-            is_open = False
-            try:
-                is_open = await self._open_with_retry(link, command, ghost=not stuck)
-            finally:
-                if not is_open:
-                    link.abort()
-            if is_open:
-                for other in stuck:
-                    log.warning("link %d: the module neither opens nor closes it", other)
-                return link
-            stuck.append(number)
-            self._avoided[number] = trio.current_time() + _AVOID_S
-        code = TcpipErr.NOT_SUPPORTED.value
-        raise LinkRefused(link.target, tcpip_error_text(code), code)
+        target, context = f"{host}:{port}/udp", self._context
 
-    async def _open_with_retry(self, link: Link, command: OpenLink, *, ghost: bool) -> bool:
-        """A number the module thinks is open is a ghost: close it, then once more.
+        def make(number: int) -> DatagramLink:
+            return DatagramLink(
+                number, target, host, port, context, claim.weight, boundaries=self._boundaries
+            )
 
-        Returns:
-            False when that does not help: the module is stuck with this number.
-        """
-        err = await self._open_once(link, command)
-        if err is None and ghost:
-            await self.quarantine.close_ghost(link.number)
-            err = await self._open_once(link, command)
-        if err:
-            raise LinkRefused(link.target, tcpip_error_text(err), err)
-        return err is not None
-
-    async def _open_once(self, link: Link, command: OpenLink) -> int | None:
-        """Return the module's ``<err>``, or None if it said at once that it is open."""
-        opening = _Opening(link)
-        self._openings[link.number] = opening
+        plan = Plan(
+            target, make, lambda number: OpenUdp(number, self._ports.take()), reaches=False
+        )
+        link = await self._opener.open(plan, claim, queue_s)
         try:
-            limit_s = _OK_LIMIT_S if self._context.habits.link_ok_first else None
-            await self._context.scheduler.execute(command, limit_s=limit_s)
-        except Refused as error:
-            self._openings.pop(link.number, None)
-            if error.failure.is_network_closed:
-                self._context.on_network_closed(str(error))
-            self.opens.note(link.target, error.code)
-            if error.failure.is_err(TcpipErr.NOT_SUPPORTED):
-                return None
-            raise LinkRefused(link.target, error.reason, error.code) from error
-        except CommandError as error:
-            if opening.err is None:  # else its result is here, and only the OK was lost
-                raise LinkRefused(link.target, error.reason) from error
-        await opening.done.wait()
-        if self._ended is not None:
-            raise LinkRefused(link.target, self._ended)
-        self.opens.note(link.target, opening.err)
-        if opening.err == TcpipErr.NOT_OPENED:
-            self._context.on_network_closed("CIPOPEN: network not opened")
-        return opening.err
-
-    async def _acquire(self, queue_s: float) -> int:
-        await trio.lowlevel.checkpoint()
-        self._check_running()
-        if self._free and not self._waiters:
-            return self._take()
-        waiter = _Waiter()
-        self._waiters.append(waiter)
-        try:
-            with trio.move_on_after(queue_s):
-                await waiter.granted.wait()
-        except trio.Cancelled:
-            if waiter.number is not None:
-                self._give_back(waiter.number)
-            raise
+            yield link
         finally:
-            if waiter in self._waiters:
-                self._waiters.remove(waiter)
-        self._check_running()
-        if waiter.number is None:
-            raise NoFreeLink(f"all {LINKS} links are in use (waited {queue_s:g} s)")
-        return waiter.number
-
-    def _take(self) -> int:
-        now = trio.current_time()
-        usable = {number for number in self._free if self._avoided.get(number, now) <= now}
-        number = max(usable or self._free)
-        self._free.remove(number)
-        return number
-
-    def _give_back(self, number: int) -> None:
-        self._free.add(number)
-        while self._waiters and self._free:
-            waiter = self._waiters.pop(0)
-            waiter.number = self._take()
-            waiter.granted.set()
-
-    def _check_running(self) -> None:
-        if self._ended is not None:
-            raise NoFreeLink(self._ended)
+            link.abort()
 
     # -- what the module reports --------------------------------------------------------
 
     def note_opened(self, number: int, err: int) -> None:
         """``+CIPOPEN: <link>,<err>``."""
-        opening = self._openings.pop(number, None)
-        if opening is not None:
-            if not self._context.scheduler.channel.opening(number):
-                self._context.habits.link_ok_first = True
-            elif err == 0:
-                self._context.habits.link_ok_first = False
-            if err == 0:
-                self._links[number] = opening.link
-                opening.link.start()
-            opening.err = err
-            opening.done.set()
-        else:
+        opening = self.openings.get(number)
+        if opening is not None and opening.due:
+            self._note_result(opening, err)
+        elif self.quarantine.holds(number):
             self.quarantine.note_late_open(number, err)
-            if err == 0:
-                self._close_stranger(number)
+        elif self.far_clients.note_opened(number, err):
+            log.debug("link %d: result of an open that a far client overtook", number)
+        elif err == 0 and number in self.numbers.free:
+            self.numbers.withdraw(number)
+            self.quarantine.add(number, link_open=True, unread=True)
+
+    def _note_result(self, opening: Opening, err: int) -> None:
+        if opening.plan.reaches and not self._context.scheduler.channel.opening(opening.number):
+            self._context.habits.link_ok_first = True
+        elif opening.plan.reaches and err == 0:
+            self._context.habits.link_ok_first = False
+        if err == 0:
+            del self.openings[opening.number]
+            self.links[opening.number] = opening.link
+            opening.link.start()
+        opening.note_result(err)
 
     def note_far_close(self, number: int, reason: int) -> None:
         """``+IPCLOSE: <link>,<reason>``."""
-        if (link := self._links.get(number)) is not None:
+        if (link := self.links.get(number)) is not None:
             link.note_far_close(reason)
-        else:
+        elif self.quarantine.holds(number):
             self.quarantine.note_far_close(number)
+        elif self.far_clients.expected:
+            self.far_clients.note_gone(number)
 
-    def note_far_client(self, number: int) -> None:
-        """``+CLIENT`` on a number: no server of ours runs, so it is closed again."""
-        self._close_stranger(number)
-
-    def _close_stranger(self, number: int) -> None:
-        """A socket came up under a number that nobody has."""
-        if number in self._free:
-            self._free.remove(number)
-            self.quarantine.add(number, link_open=True, unread=True)
+    def note_far_client(self, number: int, server: int, peer: str) -> None:
+        """``+CLIENT: <link>,<index>,<host>:<port>``."""
+        if self._ended is None:
+            self.far_clients.note(number, Arrival.announced(server, peer))
 
     # -- getting numbers back -----------------------------------------------------------
 
-    def _release(self, link: Link) -> None:
+    def release(self, link: PooledLink) -> None:
+        """A link's owner has closed it: clean its number, unless it has another use."""
         number = link.number
-        opened = self._links.pop(number, None) is not None
-        opening = self._openings.pop(number, None)
         if self._ended is not None:
             return
-        if opened:
-            self.quarantine.add(number, link_open=not link.far_closed, unread=not link.drained)
-        elif opening is not None:
-            now = trio.current_time()
-            self.opens.note_given_up(link.target, after_s=now - opening.since)
-            due = now + self._open_limit_s + _LATE_OPEN_MARGIN_S
+        if self.links.get(number) is link:
+            del self.links[number]
+            foreign = self.far_clients.has(number)
+            open_due_until = self.far_clients.forget(number)
+            self.numbers.withdraw(number)
+            self.quarantine.add(
+                number,
+                link_open=not link.far_closed,
+                unread=not link.drained,
+                open_due_until=open_due_until,
+                foreign=foreign,
+            )
+            return
+        opening = self.openings.get(number)
+        if opening is not None and opening.link is link:
+            del self.openings[number]
+            self._give_up(opening)
+
+    def _give_up(self, opening: Opening) -> None:
+        """An open has failed, or nobody waits for it any more."""
+        number = opening.number
+        self.numbers.withdraw(number)
+        if opening.due:
+            if opening.plan.reaches:
+                after_s = trio.current_time() - opening.since
+                self.opens.note_given_up(opening.plan.target, after_s=after_s)
+            due = self.result_due()
             self.quarantine.add(number, link_open=True, unread=True, open_due_until=due)
-        elif self.quarantine.holds(number):  # a ghost, and its close was given up
-            self.quarantine.add(number, link_open=True, unread=True)
-        else:
-            self._give_back(number)
+        elif not self.quarantine.holds(number):  # else a ghost's close was given up
+            self.numbers.give_back(number)
+
+    def result_due(self) -> float:
+        """Until when the result of an open may come (trio's clock)."""
+        return trio.current_time() + self._open_limit_s + _LATE_OPEN_MARGIN_S
 
     # -- the end ------------------------------------------------------------------------
 
@@ -289,9 +266,7 @@ class LinkPool:
         if self._ended is not None:
             return
         self._ended = reason
-        for opening in self._openings.values():
-            opening.done.set()
-        for link in list(self._links.values()):
+        self._opener.end(reason)
+        for link in list(self.links.values()):
             link.fail(reason)
-        for waiter in self._waiters:
-            waiter.granted.set()
+        self.numbers.end(reason)

@@ -49,7 +49,9 @@ class Reader:
             return 0
         self._errors = 0
         now = trio.current_time()
-        if reply.data:
+        if self._life.lost_number:
+            log.warning("link %d: %d bytes dropped", self._life.number, len(reply.data))
+        elif reply.data:
             self.inbound.note_data(reply.data, reply.rest, now)
             self._life.notify_received()
         else:
@@ -106,7 +108,7 @@ class Reader:
         inbound, outbound = self.inbound, self.outbound
         if not outbound.empty:
             return "the far side closed while bytes for it were queued"
-        if inbound.announced:
+        if inbound.announced or inbound.promised:
             return "the far side closed, and announced bytes cannot be read any more"
         if not outbound.confirmed:
             return None

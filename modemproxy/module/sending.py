@@ -39,13 +39,12 @@ class Writer:
         if sending.accepted:
             self._settle_send()
 
-    async def send(self, size: int) -> int:
+    async def send(self, size: int, now: float) -> int:
         """Hand over up to ``size`` queued bytes; return how many the module accepted.
 
         Raises:
             LineError: the line ended. Everything else is the link's own business.
         """
-        now = trio.current_time()
         outbound = self.outbound
         data = outbound.begin(size, now)
         self._life.context.results_due[self._life.number] = now

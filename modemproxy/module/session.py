@@ -6,7 +6,7 @@ of a session that is gone.
 """
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -36,17 +36,22 @@ from modemproxy.errors import (
     NetworkError,
     first_error,
 )
-from modemproxy.journal import Journal
+from modemproxy.journal import DatagramsMerged, Journal
 from modemproxy.line.channel import AtChannel
 from modemproxy.line.policy import Policy
 from modemproxy.line.scheduler import Scheduler
+from modemproxy.module.boundaries import Boundaries
 from modemproxy.module.bringup import Readiness
+from modemproxy.module.claims import Claim
+from modemproxy.module.datagram_link import DatagramLink
 from modemproxy.module.habits import Habits
 from modemproxy.module.health import Health
 from modemproxy.module.life import LineContext
 from modemproxy.module.link import Link
+from modemproxy.module.names import Resolver
 from modemproxy.module.opens import Patience
-from modemproxy.module.pool import LinkPool
+from modemproxy.module.pool import LinkPool, turn_away
+from modemproxy.module.servers import FarClient, ServerKeeper, ServerPort
 from modemproxy.module.stalls import StallWatch
 from modemproxy.module.subscriber import REGISTERED
 
@@ -79,6 +84,9 @@ class Session:
         journal: Journal | None = None,
         patience: Patience | None = None,
         habits: Habits | None = None,
+        reserve: Mapping[str, int] | None = None,
+        servers: Sequence[ServerPort] = (),
+        on_far_client: Callable[[FarClient], None] = turn_away,
     ) -> None:
         """Args:
         channel: the line, in step and not used by anybody else.
@@ -88,6 +96,9 @@ class Session:
         journal: is told of links that break.
         patience: with opens that go unanswered; outlives the session.
         habits: what was learned of the module; outlives the session.
+        reserve: how many links are kept for whom, by name.
+        servers: where the module is to listen.
+        on_far_client: is handed every far client that came in; it must not wait.
         """
         self.readiness = readiness
         self.scheduler = Scheduler(channel, Policy(readiness.baudrate))
@@ -96,7 +107,22 @@ class Session:
         )
         context.journal = journal or context.journal
         context.habits = habits or context.habits
-        self.pool = LinkPool(context, open_limit_s=connect_s)
+        record = context.journal.record
+        self._boundaries = Boundaries(
+            readiness.package_mode, on_suspected=lambda: record(DatagramsMerged())
+        )
+        self.pool = LinkPool(
+            context,
+            open_limit_s=connect_s,
+            reserve=reserve,
+            boundaries=self._boundaries,
+            servers=servers,
+            on_far_client=on_far_client,
+        )
+        self._servers = ServerKeeper(
+            self.scheduler, servers, readiness.address, context.journal
+        )
+        self._resolver = Resolver(self.scheduler, self._note_network_closed)
         self._health = Health(self.scheduler, self.pool, readiness.address, self.fail)
         context.is_doubtful = self._health.is_doubtful
         self._stalls = StallWatch(self.pool, patience or Patience(), self.fail)
@@ -123,6 +149,7 @@ class Session:
                 nursery.start_soon(self._health.watch)
                 nursery.start_soon(self._stalls.watch)
                 nursery.start_soon(self._watch_sim)
+                nursery.start_soon(self._servers.arm_all)
                 await self._failed.wait()
                 assert self._failure is not None
                 raise self._failure
@@ -150,12 +177,33 @@ class Session:
 
     @asynccontextmanager
     async def open_link(
-        self, host: str, port: int, *, traffic_class: str, queue_s: float
+        self, host: str, port: int, *, claim: Claim, queue_s: float
     ) -> AsyncIterator[Link]:
-        """Open a link, and close it in the end; see ``LinkPool.open``."""
-        weight = WEIGHTS[traffic_class]
-        async with self.pool.open(host, port, weight=weight, queue_s=queue_s) as link:
+        """Open a TCP link, and close it in the end; see ``LinkPool.open``."""
+        async with self.pool.open(host, port, claim=claim, queue_s=queue_s) as link:
             yield link
+
+    @asynccontextmanager
+    async def open_datagrams(
+        self, host: str, port: int, *, claim: Claim, queue_s: float
+    ) -> AsyncIterator[DatagramLink]:
+        """Have a UDP port that talks to one far side; see ``LinkPool.open_datagrams``."""
+        async with self.pool.open_datagrams(host, port, claim=claim, queue_s=queue_s) as link:
+            yield link
+
+    async def resolve(self, name: str) -> list[str]:
+        """Look a name up with the module's resolver; see ``Resolver.resolve``."""
+        return await self._resolver.resolve(name)
+
+    @property
+    def address(self) -> str:
+        """The module's own address, as it writes it."""
+        return self.readiness.address
+
+    @property
+    def datagrams_whole(self) -> bool:
+        """One read is one datagram, as far as is known."""
+        return self._boundaries.kept
 
     # -- what the module says -----------------------------------------------------------
 
@@ -184,9 +232,8 @@ class Session:
                 self.fail(ModuleRebooted(f"the module restarted ({banner})"))
             case Pushed():
                 self._note_oddity("data pushed: not in buffer access mode any more")
-            case ClientConnected(number, _, peer):
-                log.warning("far client %s on a server that is not ours", peer)
-                self.pool.note_far_client(number)
+            case ClientConnected(number, server, peer):
+                self.pool.note_far_client(number, server, peer)
             case SimState(state) if state != "READY":
                 log.warning("the module says that its SIM is %s", state)
                 self._sim_news.set()

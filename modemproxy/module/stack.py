@@ -7,6 +7,7 @@ import trio
 
 from modemproxy.at.commands import Assign
 from modemproxy.at.results import Refused, tcpip_error_text
+from modemproxy.at.servers import QueryServers, StopServer
 from modemproxy.at.subscription import QueryAddress, SetDns
 from modemproxy.at.tcpip import (
     LINKS,
@@ -20,10 +21,8 @@ from modemproxy.at.tcpip import (
     QueryLinks,
     QueryNet,
     QueryReceiveMode,
-    QueryServers,
-    StopServer,
 )
-from modemproxy.at.transfer import MAX_READ, QueryUnread, ReadData
+from modemproxy.at.transfer import CHUNK, QueryUnread, ReadData
 from modemproxy.at.urcs import CloseDone, NetClosed, NetOpened, ServerStopped, Urc
 from modemproxy.config import ModemConfig
 from modemproxy.errors import BringUpFailed
@@ -111,6 +110,7 @@ class Stack:
         # Strings for errors, link numbers in pushed data, datagrams kept apart.
         package_mode = await self._accepts("CIPCCFG", "10,0,0,1,1,0,500,1")
         if not package_mode:
+            log.info("firmware without package mode: UDP datagrams close together may merge")
             await dialogue.attempt(Assign("CIPCCFG", "10,0,0,1,1,0,500"))
         await dialogue.attempt(Assign("CIPCFG", '"DATAECHO",OFF'))
         await dialogue.attempt(Assign("CIPTIMEOUT", self._time_outs()))
@@ -195,7 +195,7 @@ class Stack:
     async def _drop_unread(self, number: int) -> None:
         """Bytes that a connection of before left must not be the next one's first."""
         while await self._dialogue.attempt(QueryUnread(number)):
-            if await self._dialogue.attempt(ReadData(number, MAX_READ)) is None:
+            if await self._dialogue.attempt(ReadData(number, CHUNK)) is None:
                 return
 
     async def _stop_servers(self) -> None:

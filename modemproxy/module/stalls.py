@@ -18,6 +18,7 @@ import trio
 
 from modemproxy.at.results import TcpipErr
 from modemproxy.errors import LinkError, LinkRefused, ModemProxyError, NetworkError
+from modemproxy.module.claims import Claim
 from modemproxy.module.link import Link
 from modemproxy.module.opens import Patience
 from modemproxy.module.pool import LinkPool
@@ -29,6 +30,7 @@ STALL_PROBE_S: Final = 25.0
 _LOOK_S: Final = 5.0
 _PROBE_LIMIT_S: Final = 15.0
 _PROBE_REST_LIMIT_S: Final = 300.0
+_PROBE: Final = Claim("probe", weight=1.0, displaces=False)
 #: So many opens in a row without an answer are worth a probe.
 _UNANSWERED: Final = 2
 
@@ -72,9 +74,9 @@ class StallWatch:
 
     def _suspicious(self, now: float) -> str:
         """Where to probe, or nothing when all is well as far as can be seen."""
-        links = list(self._pool.links.values())
-        if any(now - link.inbound.data_at < STALL_PROBE_S for link in links):
+        if now - self._pool.heard_at < STALL_PROBE_S:
             return ""
+        links = self._pool.streams
         if (stalled := self._stalled(links, now)) is not None:
             return stalled.target
         unanswered = self._pool.opens.unanswered >= _UNANSWERED
@@ -83,10 +85,11 @@ class StallWatch:
     @staticmethod
     def _stalled(links: list[Link], now: float) -> Link | None:
         """A link without progress, if no link has any."""
-        waiting = [link for link in links if link.outbound.stuck_since is not None]
-        if any(now - (link.outbound.stuck_since or now) < STALL_PROBE_S for link in waiting):
+        since = [(each.outbound.stuck_since, each) for each in links]
+        waiting = [(at, link) for at, link in since if at is not None]
+        if any(now - at < STALL_PROBE_S for at, _ in waiting):
             return None
-        return waiting[0] if waiting else None
+        return waiting[0][1] if waiting else None
 
     async def _probe(self, target: str) -> None:
         """One more connection; no answer to it ends the session."""
@@ -94,7 +97,7 @@ class StallWatch:
         host, _, port = target.rpartition(":")
         try:
             with trio.fail_after(_PROBE_LIMIT_S):
-                async with self._pool.open(host, int(port), weight=1, queue_s=1):
+                async with self._pool.open(host, int(port), claim=_PROBE, queue_s=1):
                     return
         except LinkRefused as error:
             alive = error.code == TcpipErr.NOT_SUPPORTED  # an answer, though a refusal

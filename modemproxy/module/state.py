@@ -1,8 +1,12 @@
-"""What must outlive the process: a refused PIN, and that a session was cut off.
+"""What must outlive the process: a refused PIN, and that a session or a send was cut off.
 
 Three refused PINs lock a SIM, and a service manager restarts a program for ever: a PIN
 that was refused is not sent again until the configured value changes. A session that
-was not ended in order may have left the module waiting for payload.
+was not ended in order may have left the module waiting for payload: the first word of the
+next one tells, unless the payload is so small that this word completes it. So the send of
+a small one is marked, with its time: in a file that is open already, without a sync, since
+a program that is killed is what it is for. A machine that starts anew takes longer than
+the module waits.
 
 Files of a few bytes in ``$STATE_DIRECTORY`` (set by systemd), else
 ``$XDG_STATE_HOME/modemproxy``, else ``~/.local/state/modemproxy``. The PIN itself is
@@ -13,10 +17,18 @@ import hashlib
 import logging
 import os
 import re
+import struct
+import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 log = logging.getLogger(__name__)
+
+#: The module's own bound on a payload that does not come, and a second.
+_DATA_ENTRY_S: Final = 16.0
+#: The clock's seconds since the machine's start; nought is no mark.
+_MARK: Final = struct.Struct("<d")
 
 
 class StateStore:
@@ -35,6 +47,7 @@ class StateStore:
         except OSError as error:
             log.warning("no state can be kept in %s: %s", directory, error)
             self.writable = False
+        self._fd: int | None = None
 
     @classmethod
     def for_port(cls, port: str, environ: Mapping[str, str]) -> "StateStore":
@@ -69,11 +82,55 @@ class StateStore:
     def note_session(self) -> None:
         """A session began; best effort."""
         if self.writable:
-            self._write("session", str(os.getpid()))
+            try:
+                self._write("session", str(os.getpid()))
+                self._open_mark()
+            except OSError as error:
+                log.warning("cannot mark that a session began: %s", error)
 
     def clear_session(self) -> None:
         """The session ended in order."""
         self._remove("session")
+        self._drop_mark()
+
+    def note_small_send(self, pending: bool) -> None:
+        """A send that a few bytes could complete begins, or is over; best effort, 1 us."""
+        self._mark(_MARK.pack(_since_boot() if pending else 0.0))
+
+    @property
+    def small_send_due_s(self) -> float:
+        """How long the module may still wait for a small send of an earlier run, seconds."""
+        marked_at: float = _MARK.unpack(self._read_mark())[0]
+        age_s = _since_boot() - marked_at
+        if not marked_at or age_s >= _DATA_ENTRY_S:
+            return 0.0
+        return _DATA_ENTRY_S - max(0.0, age_s)
+
+    def _open_mark(self) -> None:
+        if self._fd is None:
+            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+            self._fd = os.open(self._file("send"), flags, 0o600)
+        self._mark(_MARK.pack(0.0))
+
+    def _mark(self, data: bytes) -> None:
+        if self._fd is not None:
+            try:
+                os.pwrite(self._fd, data, 0)
+            except OSError as error:
+                log.debug("%s", error)
+
+    def _read_mark(self) -> bytes:
+        try:
+            data = self._file("send").read_bytes()
+        except OSError:
+            data = b""
+        return data if len(data) == _MARK.size else bytes(_MARK.size)
+
+    def _drop_mark(self) -> None:
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+        self._remove("send")
 
     def _hash(self, pin: str) -> str:
         salt = str(self._stem).encode()
@@ -96,3 +153,7 @@ class StateStore:
             self._file(name).unlink(missing_ok=True)
         except OSError as error:
             log.debug("%s", error)
+
+
+def _since_boot() -> float:
+    return float(time.clock_gettime(time.CLOCK_BOOTTIME))

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from math import inf
 from types import SimpleNamespace
 from typing import Any, TypeVar, cast
 
@@ -11,6 +12,7 @@ from modemproxy.at.commands import Command
 from modemproxy.at.results import Dialect, Failure, Refused
 from modemproxy.errors import ModemProxyError
 from modemproxy.line.scheduler import Scheduler
+from modemproxy.module.claims import Claim
 from modemproxy.module.health import Health
 from modemproxy.module.opens import OpenRecord, Patience
 from modemproxy.module.pool import LinkPool
@@ -34,8 +36,9 @@ class FakeLink:
         self.inbound = SimpleNamespace(data_at=trio.current_time())
         self.outbound = SimpleNamespace(stuck_since=None)
 
-    def note_far_close(self, reason: int) -> None:
-        """Note it."""
+    def note_far_close(self, reason: int, *, heard: bool) -> None:
+        """Note it; the sweep only finds out what was not heard."""
+        assert not heard
         self.closes.append(reason)
         self.far_closed = True
 
@@ -72,6 +75,9 @@ class HealthBench:
         self.open_outcome: Any = None
         self.links: dict[int, FakeLink] = {}
         self.opens = OpenRecord()
+        self.far_clients = self
+        self.expected = False
+        self.looked_for: list[tuple[bool, ...]] = []
         self.health = Health(
             cast(Scheduler, self), cast(LinkPool, self), ADDRESS, self.note_failure
         )
@@ -104,9 +110,23 @@ class HealthBench:
 
     # -- as the pool --
 
+    async def look_for(self, states: tuple[bool, ...]) -> None:
+        """Note what was found out about links."""
+        self.looked_for.append(states)
+
+    @property
+    def streams(self) -> list[FakeLink]:
+        """All of them are TCP."""
+        return list(self.links.values())
+
+    @property
+    def heard_at(self) -> float:
+        """When something last came in."""
+        return max((link.inbound.data_at for link in self.streams), default=-inf)
+
     @asynccontextmanager
     async def open(
-        self, host: str, port: int, *, weight: float, queue_s: float
+        self, host: str, port: int, *, claim: Claim, queue_s: float
     ) -> AsyncIterator[None]:
         """Open, or not, as told."""
         self.probes.append((self.now, f"{host}:{port}"))

@@ -21,7 +21,7 @@ from modemproxy.module.lifecycle import Lifecycle
 from modemproxy.module.session import Session
 from modemproxy.module.state import StateStore
 
-from .rig import FAR, HOSTILE, echo, exchange
+from .rig import CLAIM, FAR, HOSTILE, echo, exchange
 
 EventT = TypeVar("EventT", bound=Event)
 
@@ -142,7 +142,7 @@ class RecoveryBench:
         began = trio.current_time()
         with trio.fail_after(limit_s):
             session = await self.lifecycle.gate.wait_session()
-            async with session.open_link(FAR, 7, traffic_class="normal", queue_s=5) as link:
+            async with session.open_link(FAR, 7, claim=CLAIM, queue_s=5) as link:
                 assert await exchange(link, HOSTILE) == HOSTILE
         return trio.current_time() - began
 

@@ -18,11 +18,13 @@ from modemproxy.errors import ModemProxyError, first_error
 from modemproxy.line.channel import AtChannel, open_channel
 from modemproxy.line.port import StreamPort
 from modemproxy.module.bringup import Readiness, bring_up
+from modemproxy.module.claims import Claim
 from modemproxy.module.link import Link
 from modemproxy.module.session import Session
 from modemproxy.module.state import StateStore
 
 FAR: Final = "far.example.com"
+CLAIM: Final = Claim("test", "127.0.0.1")
 #: Every byte value, and what a careless parser would take for the module's own words.
 HOSTILE: Final = (
     bytes(range(256))
@@ -78,10 +80,10 @@ class Rig:
         self.ended = trio.Event()
 
     def link(
-        self, host: str = FAR, port: int = 7, *, queue_s: float = 10, kind: str = "normal"
+        self, host: str = FAR, port: int = 7, *, queue_s: float = 10, claim: Claim = CLAIM
     ) -> AbstractAsyncContextManager[Link]:
         """Open a link."""
-        return self.session.open_link(host, port, traffic_class=kind, queue_s=queue_s)
+        return self.session.open_link(host, port, claim=claim, queue_s=queue_s)
 
     def listen(
         self, handler: Callable[[FarStream], Awaitable[None]], port: int = 7, host: str = FAR

@@ -88,7 +88,7 @@ class Story:
                 if talk.session is session and talk.link is not None and not talk.end
             ]
             assert len(used) == len(set(used)), "a number has two owners"
-            assert not pool._free & set(used), "a number that is used is free"
+            assert not pool.numbers.free & set(used), "a number that is used is free"
             assert not any(pool.quarantine.holds(number) for number in used)
 
     async def finish(self) -> None:

@@ -16,7 +16,7 @@ from modemproxy.module.link import Link
 from modemproxy.module.session import Session
 
 from .recovery_bench import RecoveryBench
-from .rig import FAR, HOSTILE
+from .rig import CLAIM, FAR, HOSTILE
 
 _FIRST_PORT: Final = 1000
 _OPEN_LIMIT_S: Final = 60.0
@@ -159,9 +159,7 @@ class Talk:
 
     async def _open(self, stack: AsyncExitStack) -> None:
         self.session = await self._bench.lifecycle.gate.wait_session()
-        opening = self.session.open_link(
-            FAR, _FIRST_PORT + self.number, traffic_class="normal", queue_s=5
-        )
+        opening = self.session.open_link(FAR, _FIRST_PORT + self.number, claim=CLAIM, queue_s=5)
         self.link = await stack.enter_async_context(opening)
 
     async def _live(self) -> None:

@@ -38,7 +38,7 @@ from modemproxy.module.ladder import STABLE_S
 from modemproxy.module.lifecycle import Lifecycle
 from modemproxy.module.state import StateStore
 
-from .rig import FAR, HOSTILE, echo, exchange
+from .rig import CLAIM, FAR, HOSTILE, echo, exchange
 
 HOUR: Final = 3600.0
 DROP_EVERY_S: Final = 600.0
@@ -137,7 +137,7 @@ class Day:
         """Be a client: bytes go there and back, whatever they look like."""
         with trio.fail_after(limit_s):
             session = await self.lifecycle.gate.wait_session()
-            async with session.open_link(FAR, 7, traffic_class="normal", queue_s=5) as link:
+            async with session.open_link(FAR, 7, claim=CLAIM, queue_s=5) as link:
                 assert await exchange(link, HOSTILE) == HOSTILE
 
     def assert_told(

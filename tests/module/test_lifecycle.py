@@ -12,7 +12,7 @@ from modemproxy.line.port import StreamPort
 from modemproxy.module.lifecycle import Lifecycle
 from modemproxy.module.link import Link
 
-from .rig import FAR, HOSTILE, exchange, until
+from .rig import CLAIM, FAR, HOSTILE, exchange, until
 from .service import Service, serving
 
 pytestmark = pytest.mark.timeout(30)
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.timeout(30)
 async def assert_served(service: Service, limit_s: float) -> None:
     """A new client is served within a time."""
     session = await service.session(limit_s)
-    async with session.open_link(FAR, 7, traffic_class="normal", queue_s=5) as link:
+    async with session.open_link(FAR, 7, claim=CLAIM, queue_s=5) as link:
         assert await exchange(link, HOSTILE) == HOSTILE
 
 
@@ -38,13 +38,13 @@ async def assert_all_reset(service: Service, cause: Any, limit_s: float) -> str:
     reasons = []
 
     async def idle() -> None:
-        async with session.open_link(FAR, 7, traffic_class="normal", queue_s=5) as link:
+        async with session.open_link(FAR, 7, claim=CLAIM, queue_s=5) as link:
             with pytest.raises(trio.BrokenResourceError) as caught:
                 await link.receive_some()
             reasons.append(str(caught.value))
 
     async def busy() -> None:
-        async with session.open_link(FAR, 7, traffic_class="bulk", queue_s=5) as link:
+        async with session.open_link(FAR, 7, claim=CLAIM, queue_s=5) as link:
             with pytest.raises(trio.BrokenResourceError) as caught:
                 await talk_for_ever(link)
             reasons.append(str(caught.value))
@@ -94,7 +94,7 @@ async def test_a_silent_reboot_under_idle_links_is_noticed_in_15_seconds(
 ) -> None:
     async with serving(tmp_path, boot_delay_s=1.0) as service:
         session = await service.session(60)
-        async with session.open_link(FAR, 7, traffic_class="normal", queue_s=5) as link:
+        async with session.open_link(FAR, 7, claim=CLAIM, queue_s=5) as link:
             assert await exchange(link, HOSTILE) == HOSTILE
             await trio.sleep(100)
             service.module.reboot(banner=False)
@@ -201,7 +201,7 @@ async def test_echo_that_comes_back_is_looked_into_at_once(
             service.module.dce.settings.rxget = 0
 
         session = await service.session(60)
-        async with session.open_link(FAR, 7, traffic_class="normal", queue_s=5) as link:
+        async with session.open_link(FAR, 7, claim=CLAIM, queue_s=5) as link:
             reboot_unheard()
             with trio.fail_after(2), pytest.raises(trio.BrokenResourceError):
                 await talk_for_ever(link)
@@ -245,7 +245,7 @@ async def test_a_session_that_ends_inside_a_send_leaves_its_mark(
     async with serving(tmp_path, prompt_latency_s=3.0) as service:
         session = await service.session(60)
         service.missing = True
-        async with session.open_link(FAR, 7, traffic_class="normal", queue_s=5) as link:
+        async with session.open_link(FAR, 7, claim=CLAIM, queue_s=5) as link:
             if sending:
                 await link.send_all(b"payload")
                 await trio.sleep(1)  # the command is out, its prompt is not here yet
