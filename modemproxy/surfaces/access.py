@@ -60,7 +60,10 @@ class Access:
     def _is_allowed(self, host: str) -> bool:
         if not self._allow:
             return True
-        address = ip_address(host.split("%")[0])
+        try:
+            address = ip_address(host.split("%")[0])
+        except ValueError:  # an address that nobody can read is not an allowed one
+            return False
         if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
             address = address.ipv4_mapped
         return any(address in network for network in self._allow)

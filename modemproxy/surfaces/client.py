@@ -18,6 +18,7 @@ import socket
 import struct
 import termios
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +29,8 @@ _ABORT: Final = struct.pack("ii", 1, 0)
 _NO_LINGER: Final = struct.pack("ii", 0, 0)
 _FLUSH_POLL_S: Final = 0.01
 _READ_BYTES: Final = 65536
+_DISMISS_S: Final = 2.0
+_DISMISS_BYTES: Final = 1_000_000
 _SIOCOUTQ: Final = termios.TIOCOUTQ
 
 
@@ -42,12 +45,19 @@ class ClientConnection(trio.abc.HalfCloseableStream):
     def __init__(self, stream: trio.SocketStream) -> None:
         """Args: stream: becomes ours to close; it is armed to be reset."""
         self._stream = stream
+        self._ahead = b""
         arm_reset(stream.socket)
 
     @property
     def peer(self) -> str:
         """``address:port`` of the client, for the log."""
         return _name(self._stream.socket.getpeername)
+
+    @property
+    def local_host(self) -> str:
+        """The address of ours that the client connected to."""
+        host: str = self._stream.socket.getsockname()[0]
+        return host
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Write to the client; waits while it does not read, and only then checkpoints."""
@@ -68,6 +78,10 @@ class ClientConnection(trio.abc.HalfCloseableStream):
         A checkpoint only when there is nothing yet: the link behind has its own.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
+        if self._ahead:
+            size = max_bytes or _READ_BYTES
+            data, self._ahead = self._ahead[:size], self._ahead[size:]
+            return data
         if (fd := self._stream.socket.fileno()) >= 0:
             try:
                 return os.read(fd, max_bytes or _READ_BYTES)
@@ -76,6 +90,10 @@ class ClientConnection(trio.abc.HalfCloseableStream):
             except OSError as error:  # the kernel tells it once: a second read says EOF
                 raise trio.BrokenResourceError(f"client connection broken: {error}") from error
         return bytes(await self._stream.receive_some(max_bytes))
+
+    def push_back(self, data: bytes) -> None:
+        """Have ``data``, which was read too far, read again before anything else."""
+        self._ahead = data + self._ahead
 
     async def send_eof(self) -> None:
         """Send FIN; the client may still send."""
@@ -88,6 +106,21 @@ class ClientConnection(trio.abc.HalfCloseableStream):
     def finish(self) -> None:
         """Disarm the reset: everything arrived, the end is a clean one."""
         self._stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+
+    async def dismiss(self, last_words: bytes) -> None:
+        """Answer the client ourselves, and end its connection in order.
+
+        What it still sends is read and dropped for a moment: closing a socket that has
+        unread bytes is a reset, and that could overtake the answer. A client that does
+        not wait for the answer, or not for the end of it, is none to be told of.
+        """
+        with suppress(trio.BrokenResourceError), trio.move_on_after(_DISMISS_S):
+            await self.send_all(last_words)
+            await self.send_eof()
+            left = _DISMISS_BYTES
+            while left > 0 and (data := await self.receive_some()):
+                left -= len(data)
+        self.finish()
 
     @property
     def unsent(self) -> int:

@@ -21,6 +21,7 @@ from typing import Final, Protocol
 import trio
 
 from modemproxy.errors import LinkReset, first_error
+from modemproxy.surfaces.rate import Rate
 
 #: How long a client may take to answer our FIN with its own.
 CLIENT_FIN_S: Final = 5.0
@@ -73,11 +74,13 @@ class RelayOptions:
         half_close_s: how long an answer may pause after the client's FIN, seconds.
         idle_timeout_s: how long both directions may be silent, seconds; 0 is for ever.
         close_on_fin: the client's FIN ends the connection (``on_client_fin: close``).
+        rate: what both directions of all who share it may move; no limit if left out.
     """
 
     half_close_s: float = 30.0
     idle_timeout_s: float = 0.0
     close_on_fin: bool = False
+    rate: Rate = field(default_factory=Rate)
 
 
 @dataclass(slots=True)
@@ -120,6 +123,7 @@ class _Relay:
         self._client = client
         self._far = far
         self._options = options
+        self._piece = options.rate.piece(_READ_BYTES)
         self._traffic = traffic
         self._client_done = trio.Event()
         self._undelivered: trio.BrokenResourceError | None = None
@@ -156,9 +160,10 @@ class _Relay:
 
     async def _downlink(self) -> None:
         """Far to client, until the far side's clean end has been passed on."""
-        while data := await self._far.receive_some():
+        most = self._piece if self._piece < _READ_BYTES else None
+        while data := await self._far.receive_some(most):
             await self._write_client(data)
-            self._moved(down=len(data))
+            await self._moved(down=len(data))
         self._check_all_delivered()
         if not self._client_done.is_set():
             await self._pass_end_on()
@@ -197,7 +202,7 @@ class _Relay:
                 self._undelivered = error
                 self._client_done.set()
                 return
-            self._moved(up=len(data))
+            await self._moved(up=len(data))
         try:
             await self._far.wait_delivered()
         except trio.BrokenResourceError:
@@ -209,7 +214,7 @@ class _Relay:
 
     async def _read_client(self) -> bytes:
         try:
-            return await self._client.receive_some(_READ_BYTES)
+            return await self._client.receive_some(self._piece)
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             raise ClientVanished("the client reset its connection") from error
 
@@ -241,7 +246,10 @@ class _Relay:
         await self._far.wait_delivered()
         self._end_early(f"idle for {limit:g} s", scope)
 
-    def _moved(self, *, up: int = 0, down: int = 0) -> None:
+    async def _moved(self, *, up: int = 0, down: int = 0) -> None:
+        """Count, and wait for what it costs: a wait that a limit asks for is no silence."""
         self._traffic.up += up
         self._traffic.down += down
+        self._traffic.moved_at = trio.current_time()
+        await self._options.rate.pay(up + down)
         self._traffic.moved_at = trio.current_time()

@@ -2,18 +2,19 @@
 
 import socket
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import trio
 import trio.testing
 
 from modemproxy import app
-from modemproxy.config import Config, Forward, ModemConfig, Timeouts
+from modemproxy.config import Config, Forward, ModemConfig, Proxy, Timeouts
 from modemproxy.config.checks import Endpoint
+from modemproxy.config.destinations import parse_destination
 from modemproxy.emulator.far_stream import FarStream
 from modemproxy.emulator.memory import MemoryInternet
 from modemproxy.emulator.module import EmulatedModule
@@ -127,28 +128,40 @@ def forward(name: str = "far", far_port: int = 80, **keys: Any) -> Forward:
     )
 
 
+def proxy(protocol: Literal["socks5", "http"], **keys: Any) -> dict[str, Any]:
+    """Sections with one proxy named "proxy" on any free port of 127.0.0.1."""
+    if "allow_destinations" in keys:
+        rules = keys["allow_destinations"]
+        keys["allow_destinations"] = tuple(parse_destination(text) for text in rules)
+    where = Endpoint("127.0.0.1", 0)
+    return {"proxies": (Proxy(name="proxy", protocol=protocol, listen=where, **keys),)}
+
+
 @asynccontextmanager
 async def stand(
     directory: Path,
     *forwards: Forward,
     timeouts: Timeouts | None = None,
     wait_up: bool = True,
+    sections: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> AsyncIterator[Stand]:
     """Run the program; stop it in the end.
 
     Args:
         directory: for the state.
-        forwards: one named "far" to port 80 when none is given.
+        forwards: one named "far" to port 80 when nothing at all is given.
         timeouts: of the configuration.
         wait_up: until the module is up.
+        sections: other sections of the configuration.
         options: of the emulator's Profile.
     """
+    given = {"modem": ModemConfig(port="/dev/emulated"), **(sections or {})}
     config = Config(
-        modem=ModemConfig(port="/dev/emulated"),
         timeouts=timeouts or Timeouts(shutdown_s=4),
-        forwards=forwards or (forward(),),
+        forwards=forwards or (() if sections else (forward(),)),
         path=Path("test.yaml"),
+        **given,
     )
     async with trio.open_nursery() as nursery:
         s = Stand(nursery, options)

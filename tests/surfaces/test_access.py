@@ -16,6 +16,11 @@ def access(*allow: str, max_clients: int = 0, max_per_client: int = 0) -> Access
     )
 
 
+def test_an_address_that_cannot_be_read_is_not_allowed() -> None:
+    with pytest.raises(Denied, match="not in allow"), access("0.0.0.0/0").admitted("x"):
+        pass
+
+
 @pytest.mark.parametrize(
     ("host", "allow"),
     [

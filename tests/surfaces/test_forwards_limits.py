@@ -2,7 +2,6 @@
 
 import random
 import socket
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from modemproxy.config import Forward, Timeouts
 from modemproxy.config.checks import Endpoint
 from modemproxy.emulator.far_stream import FarStream
 from modemproxy.errors import ConfigError
-from modemproxy.surfaces.tcp import bind
+from modemproxy.surfaces.listening import bind_tcp
 
 from .stand import Stand, end_of, forward, reset, stand
 
@@ -207,6 +206,5 @@ async def test_a_port_that_is_taken_is_a_mistake_of_the_configuration(
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         where = Endpoint("127.0.0.1", taken.getsockname()[1])
-        far = forward()
         with pytest.raises(ConfigError, match="far: cannot listen on"):
-            bind(replace(far, listen=where))
+            bind_tcp("far", where)
