@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NoReturn
 
 from modemproxy import __version__
@@ -67,7 +68,7 @@ def _report_group(group: BaseExceptionGroup[BaseException]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="modemproxy",
-        description="Bridge local TCP ports to the TCP/IP stack inside an A76XX LTE module.",
+        description="TCP and UDP through the TCP/IP stack inside an A76XX LTE module.",
     )
     parser.add_argument("--version", action="version", version=f"modemproxy {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -87,6 +88,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_emulator_arguments(emulate)
     bench = commands.add_parser("bench", help="measure through an emulated module")
     _add_bench_arguments(bench)
+    connect = commands.add_parser("connect", help="one connection on standard input and output")
+    connect.add_argument("destination", metavar="HOST:PORT", help="where to, as ssh's %%h:%%p")
+    connect.add_argument("--socket", metavar="PATH", help="the running proxy's admin socket")
+    connect.add_argument("--config", metavar="FILE", help="the running proxy's configuration")
     commands.add_parser("init", help="print a commented configuration")
     commands.add_parser("schema", help="print the configuration's JSON Schema")
     return parser
@@ -112,10 +117,12 @@ def _run(args: argparse.Namespace) -> int:
     import trio
 
     from modemproxy import app, logs
+    from modemproxy.operate.paths import server_place
 
     logs.set_up(config.log.level, config.log.format)
     with logs.recording(args.record):
-        trio.run(app.run, config)
+        place = server_place(os.environ)
+        trio.run(partial(app.run, config, admin_socket=place))
     return 0
 
 
@@ -151,6 +158,21 @@ def _bench(args: argparse.Namespace) -> int:
     return run(args)
 
 
+def _connect(args: argparse.Namespace) -> int:
+    from modemproxy.config import Wrong, parse_target
+    from modemproxy.operate.paths import client_places
+
+    try:
+        destination = parse_target(args.destination)
+    except Wrong as error:
+        raise ConfigError([f"modemproxy connect: {error}"]) from None
+    places = client_places(args.socket, args.config, os.environ)
+
+    from modemproxy.operate.stdio import connect
+
+    return connect(places, destination)
+
+
 def _init(_: argparse.Namespace) -> int:
     from modemproxy.config.example import example
 
@@ -171,6 +193,7 @@ COMMANDS: dict[str, Command] = {
     "demo": _demo,
     "emulate": _emulate,
     "bench": _bench,
+    "connect": _connect,
     "init": _init,
     "schema": _schema,
 }

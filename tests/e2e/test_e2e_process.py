@@ -159,13 +159,6 @@ def test_init_prints_what_check_accepts(tmp_path: Path) -> None:
     assert "127.0.0.1:1883" in result.stdout
 
 
-def test_the_demo_proves_itself() -> None:
-    result = run_program("demo", "--once")
-    assert result.returncode == 0, result.stdout + result.stderr
-    assert "sha256" in result.stdout
-    assert "kB/s" in result.stdout
-
-
 async def test_idle_it_costs_next_to_nothing(tmp_path: Path) -> None:
     """Under 1 % of a core and under 40 MB, with the module up and a link open."""
     async with module_on_tty(tmp_path, {"far": echo}, Profile()) as (w, config):

@@ -1,6 +1,6 @@
 """``python -m tests.matrix [--row N ...]``: play the rows and print what happened.
 
-Exit code 0 when every row holds (or fails as it is marked to), 1 when one does not.
+Exit code 0 when every case holds, or fails as it is marked to; 1 when one does not.
 """
 
 import argparse
@@ -8,11 +8,22 @@ import importlib
 import logging
 import pkgutil
 import sys
+from collections import Counter
+from enum import Enum
 
 import tests.matrix
 from tests.matrix import harness
 from tests.matrix.rows import ROWS, Case, Happened, Row
 from tests.matrix.setting import BugKeeper
+
+
+class Verdict(Enum):
+    """What became of a case."""
+
+    HOLDS = "holds"
+    EXPECTED = "fails as expected"
+    FAILS = "FAILS"
+    UNEXPECTED = "HOLDS, BUT IS MARKED TO FAIL"
 
 
 def main() -> int:
@@ -26,13 +37,13 @@ def main() -> int:
     BugKeeper.wanted = logging.DEBUG if options.log else logging.INFO
     _load()
     _say(_line("", "", "expected", "N", "happened", "took", ""))
-    failures = 0
+    verdicts: Counter[Verdict] = Counter()
     for number in sorted(options.row or ROWS):
         _say(f"F{number}  {ROWS[number].text}")
         for case in ROWS[number].cases:
-            failures += not _play(ROWS[number], case, options.log)
-    _say(f"{failures} cases do not hold" if failures else "all rows hold")
-    return 1 if failures else 0
+            verdicts[_play(ROWS[number], case, options.log)] += 1
+    _say(", ".join(f"{each.value}: {verdicts[each]}" for each in Verdict if verdicts[each]))
+    return 1 if verdicts[Verdict.FAILS] or verdicts[Verdict.UNEXPECTED] else 0
 
 
 def _say(line: str) -> None:
@@ -46,7 +57,7 @@ def _load() -> None:
     importlib.import_module("tests.e2e.test_e2e_faults")  # F46 needs a process to kill
 
 
-def _play(row: Row, case: Case, log_lines: int) -> bool:
+def _play(row: Row, case: Case, log_lines: int) -> Verdict:
     """Play a case and print its line; say whether it went as it should."""
     happened = row.run(row, case)
     _say(
@@ -57,20 +68,22 @@ def _play(row: Row, case: Case, log_lines: int) -> bool:
             f"{case.limit_s:g} s",
             happened.code,
             f"{happened.took_s:.2f} s",
-            _verdict(case, happened),
+            (verdict := _verdict(case, happened)).value,
         )
     )
+    if case.xfail:
+        _say(f"            expected to fail: {case.xfail}")
     for problem in happened.problems:
         _say(f"            {problem}")
     for line in harness.lines_of_last_run[-log_lines:] if log_lines else ():
         _say(f"            {line}")
-    return bool(happened.problems) == bool(case.xfail)
+    return verdict
 
 
-def _verdict(case: Case, happened: Happened) -> str:
+def _verdict(case: Case, happened: Happened) -> Verdict:
     if case.xfail:
-        return f"XFAIL {case.xfail}" if happened.problems else "holds, but is marked to fail"
-    return "FAILS" if happened.problems else "holds"
+        return Verdict.EXPECTED if happened.problems else Verdict.UNEXPECTED
+    return Verdict.FAILS if happened.problems else Verdict.HOLDS
 
 
 def _line(

@@ -11,12 +11,10 @@ from unittest import mock
 import trio
 import trio.testing
 
-from modemproxy.surfaces import tcp
 from tests.matrix.judge import fate
 from tests.matrix.rows import XA, Body, Case
 from tests.matrix.setting import BugKeeper, Setting
 from tests.matrix.world import World
-from tests.soak.host import ProxySocket
 
 _WORLD_LIMIT_S: Final = 3600.0
 _STUCK_S: Final = 600.0
@@ -192,10 +190,7 @@ def _product(seed: int, keeper: BugKeeper) -> Iterator[None]:
     root.propagate = False
     root.addHandler(keeper)
     try:
-        with (
-            mock.patch.object(runner, "_ALLOW_DETERMINISTIC_SCHEDULING", True),
-            mock.patch.object(tcp, "ClientConnection", _as_it_is),
-        ):
+        with mock.patch.object(runner, "_ALLOW_DETERMINISTIC_SCHEDULING", True):
             yield
     finally:
         root.removeHandler(keeper)
@@ -203,8 +198,3 @@ def _product(seed: int, keeper: BugKeeper) -> Iterator[None]:
         root.propagate = propagate
         random.setstate(random_state)
         runner._r.setstate(order_state)
-
-
-def _as_it_is(socket: ProxySocket) -> ProxySocket:
-    """Stand in for the wrapper around a real socket."""
-    return socket

@@ -140,7 +140,9 @@ async def test_f08(w: World, most: int) -> None:
     ],
 )
 async def test_f09(w: World, where: str) -> None:
-    victim = await w.start("download")
+    victim = await w.start(
+        "download", others=["download", echo(rounds=8, size=200, pause_s=0.5)]
+    )
     await victim.moved(down=5000)
     w.inject("pause", where=where, delay_s=0.8, times=1)
 

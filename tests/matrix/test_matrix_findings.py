@@ -7,7 +7,7 @@ from trio.testing import MockClock
 
 from modemproxy.emulator.far_stream import FarStream
 from modemproxy.module.inbound import HintHealth, Inbound
-from modemproxy.surfaces import tcp
+from modemproxy.surfaces.bridge import bridge
 from modemproxy.surfaces.relay import RelayOptions, Traffic, relay
 from tests.module.rig import read_all, rig
 from tests.soak.host import Kernel, ProxySocket
@@ -105,13 +105,11 @@ async def test_a_stop_lets_the_client_have_what_is_valid(autojump_clock: MockClo
             kernel.down.clear()
             kernel.carry()
 
-    served = tcp.TcpForward.__new__(tcp.TcpForward)
-    served._options = RelayOptions()
     traffic = Traffic()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(slow_client)
         with trio.CancelScope() as scope:
             scope.cancel()
-            await served._relay(cast(Any, client), cast(Any, _Far()), traffic)
+            await bridge(client, cast(Any, _Far()), RelayOptions(), traffic)
     assert client.unsent == 0
     assert traffic.end == "reset: the proxy is stopping"

@@ -244,7 +244,7 @@ class World:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(connection.run_client, socket)
             peer = ProxySocket(kernel, f"198.18.0.1:{connection.number}")
-            await served._handle(cast(Any, peer))
+            await served.handle(peer)
             await connection.wait(lambda: False)
             nursery.cancel_scope.cancel()
         if socket.was_reset and connection.end == "FIN":

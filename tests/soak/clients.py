@@ -1,14 +1,14 @@
 """Clients of a world: each through the product's own TCP forward to a far host of its own."""
 
 from types import SimpleNamespace
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import trio
 
 from modemproxy.config import Forward
 from modemproxy.config.checks import Endpoint
 from modemproxy.emulator.far_stream import FarStream
-from modemproxy.surfaces import tcp
+from modemproxy.surfaces.tcp import TcpForward
 from tests.soak.history import Connection, End, History
 from tests.soak.host import ClientSocket, Kernel, ProxySocket
 from tests.soak.plan import Plan, Round, Side
@@ -54,7 +54,7 @@ class Clients:
         kernel = Kernel(upward=upward, sending=sending, receiving=receiving)
         socket = ProxySocket(kernel, f"198.18.0.1:{plan.number}")
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._forward(plan)._handle, cast(Any, socket))
+            nursery.start_soon(self._forward(plan).handle, socket)
             await run_client(ClientSocket(kernel), plan, connection)
         if plan.reachable:
             self._stage.internet.close_tcp(FAR, _port(plan))
@@ -68,7 +68,7 @@ class Clients:
 
         self._stage.internet.listen_tcp(FAR, _port(plan), handler)
 
-    def _forward(self, plan: Plan) -> tcp.TcpForward:
+    def _forward(self, plan: Plan) -> TcpForward:
         """The product's forward; only its listening socket is not there."""
         config = Forward(
             name="soak",
@@ -81,7 +81,7 @@ class Clients:
         named = SimpleNamespace(getsockname=lambda: ("127.0.0.1", _port(plan)))
         listener = cast(trio.SocketListener, SimpleNamespace(socket=named))
         stage = self._stage
-        return tcp.TcpForward(config, listener, stage.lifecycle.gate, stage.timeouts)
+        return TcpForward(config, listener, stage.lifecycle.gate, stage.timeouts)
 
     async def probe_until_served(self, history: History) -> None:
         """Try a connection every second until one works, or for far too long."""

@@ -33,7 +33,7 @@ class LogKeeper(logging.Handler):
         """Listen for as long as the body runs."""
         root, forwards = (
             logging.getLogger("modemproxy"),
-            logging.getLogger("modemproxy.surfaces.tcp"),
+            logging.getLogger("modemproxy.surfaces.visit"),
         )
         levels = root.level, forwards.level, root.propagate
         root.setLevel(logging.DEBUG if self.verbose else logging.ERROR)
@@ -50,7 +50,7 @@ class LogKeeper(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take a record."""
-        if record.name == "modemproxy.surfaces.tcp":
+        if record.name == "modemproxy.surfaces.visit":
             self._note_end(record.args)
         if record.levelno >= logging.ERROR and record.exc_info:
             self._errors.append(self.format(record))

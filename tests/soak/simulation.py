@@ -8,9 +8,7 @@ from unittest import mock
 import trio
 import trio.testing
 
-from modemproxy.surfaces import tcp
 from tests.soak.checker import Violation
-from tests.soak.host import ProxySocket
 from tests.soak.world import Outcome, Size, World
 
 
@@ -46,13 +44,8 @@ def run_world(
             nursery.cancel_scope.cancel()
         return world.outcome
 
-    with _deterministic(seed), mock.patch.object(tcp, "ClientConnection", _as_it_is):
+    with _deterministic(seed):
         return trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
-
-
-def _as_it_is(socket: ProxySocket) -> ProxySocket:
-    """Stand in for the wrapper around a real socket."""
-    return socket
 
 
 @contextmanager

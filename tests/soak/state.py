@@ -21,3 +21,15 @@ class MemoryState(StateStore):
 
     def _remove(self, name: str) -> None:
         self._marks.pop(name, None)
+
+    def _open_mark(self) -> None:
+        self._mark(bytes(8))
+
+    def _mark(self, data: bytes) -> None:
+        self._marks["send"] = data.hex()
+
+    def _read_mark(self) -> bytes:
+        return bytes.fromhex(self._marks.get("send", "")) or bytes(8)
+
+    def _drop_mark(self) -> None:
+        self._remove("send")
