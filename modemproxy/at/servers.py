@@ -120,12 +120,14 @@ class QueryOpen(Command[dict[int, OpenRow]]):
         return {row.link: row for row in rows}
 
     def _row(self, fields: list[bytes]) -> OpenRow:
-        if len(fields) < 5:
+        """Read one line; what stands there for a UDP link is not documented."""
+        protocol = fields[1].decode("ascii", "replace").upper()
+        if protocol == "TCP" and len(fields) < 5:
             raise RemoteProtocolError(f"{self.shown}: {len(fields)} fields where 5 are meant")
         return OpenRow(
             link=parse_int(fields[0], "CIPOPEN"),
-            protocol=fields[1].decode("ascii", "replace").upper(),
-            host=fields[2].decode("ascii", "replace"),
-            port=parse_int(fields[3], "CIPOPEN") if fields[3] else 0,
-            server=parse_int(fields[-1], "CIPOPEN"),
+            protocol=protocol,
+            host=fields[2].decode("ascii", "replace") if protocol == "TCP" else "",
+            port=parse_int(fields[3], "CIPOPEN") if protocol == "TCP" else 0,
+            server=parse_int(fields[4], "CIPOPEN") if protocol == "TCP" else -1,
         )

@@ -10,7 +10,7 @@ step again (``resync.py``).
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Final, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import trio
 
@@ -52,13 +52,19 @@ class AtChannel(LineReader):
         self.commands = 0
 
     async def roundtrip(
-        self, command: Command[ReplyT], *, limit_s: float | None = None
+        self,
+        command: Command[ReplyT],
+        *,
+        limit_s: float | None = None,
+        on_reply: Callable[[ReplyT, float], None] | None = None,
     ) -> ReplyT:
         """Do one exchange; one task at a time.
 
         Args:
             command: what to do.
             limit_s: a tighter bound than the command's own, seconds.
+            on_reply: is told the reply and the time by the line's reader, the moment the
+                reply is complete: whoever it wakes runs beside the caller, not after it.
 
         Shielded: cancelling takes effect after the final result code. Bounded by the
         command's own time-out. Echo that was switched on meanwhile is switched off
@@ -75,7 +81,7 @@ class AtChannel(LineReader):
                 await self._step_in_again()
         if self._echo_on:
             await self._silence_echo()
-        event = await self._run(command, limit_s or command.timeout_s)
+        event = await self._run(command, limit_s or command.timeout_s, on_reply)
         if isinstance(event, Completed):
             return cast(ReplyT, event.reply)
         if event is None:
@@ -102,7 +108,12 @@ class AtChannel(LineReader):
         self._in_data_entry = self._in_data_entry and not answered
         return answered
 
-    async def _run(self, command: AnyCommand, limit_s: float) -> Event | None:
+    async def _run(
+        self,
+        command: AnyCommand,
+        limit_s: float,
+        on_reply: Callable[[Any, float], None] | None = None,
+    ) -> Event | None:
         """Write a command and wait for its end; None when time is up. Shielded."""
         now = trio.current_time()
         if isinstance(command, SendData):
@@ -113,6 +124,7 @@ class AtChannel(LineReader):
         self.commands += 1
         self._doubt.begin(command)
         self.latency.note_asked(self._exchange.begin(command, limit_s, now), now)
+        self._exchange.on_reply = on_reply
         try:
             event = await self._exchange.wait()
         except WriteBlocked:  # what had not left may have left at last

@@ -65,9 +65,9 @@ class Doubt:
         nobodys = line[:1] not in _TAGS or not line.isascii()
         self.arisen = self.arisen or self._header_lost or nobodys
 
-    def note_rubbish(self, *, receiving: bool) -> bool:
-        """Bytes that are no text came, and no end of a line: say if a lost header is why."""
-        if self._read is not None and not receiving:
+    def note_rubbish(self) -> bool:
+        """Bytes came that are no text, no end of a line, nor payload: is a lost header why?"""
+        if self._read is not None:
             self.arisen = True
         return self.arisen
 

@@ -4,11 +4,12 @@ The task of an exchange begins it and waits; the line's reader tells what came. 
 kernel takes at once is written without waiting: only a full buffer needs the task.
 """
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 import trio
 
-from modemproxy.at.dte import AnyCommand, Dte, Event
+from modemproxy.at.dte import AnyCommand, Completed, Dte, Event
 from modemproxy.at.transfer import SendData
 from modemproxy.errors import LineClosed, LineError, ModuleRebooted, WriteBlocked
 from modemproxy.line.port import Port
@@ -20,6 +21,7 @@ WRITE_LIMIT_S: Final = 12.0
 PAYLOAD_STALL_S: Final = 2.0
 #: How often to look whether bytes of ours have left at last.
 _LEFT_POLL_S: Final = 0.25
+_NOTHING: Final = memoryview(b"")
 
 
 class Exchange:
@@ -28,6 +30,7 @@ class Exchange:
     Attributes:
         outcome: how the exchange ended, once the reader has set it.
         wakeup: where its task waits; ``keep_time()`` of it has to run.
+        on_reply: is told the reply and the time, before the task of the exchange is woken.
         heard_at: when the module was heard last.
         bytes_out: to the kernel, so far.
     """
@@ -39,11 +42,12 @@ class Exchange:
         self._limit_s = 0.0
         self._stage_s = 0.0
         self._deadline = 0.0
-        self._unsent = memoryview(b"")
+        self._unsent = _NOTHING
         self._late = False
         self._ended: LineError | None = None
         self._sending = trio.CancelScope()
         self.outcome: Event | None = None
+        self.on_reply: Callable[[Any, float], None] | None = None
         self.wakeup = Wakeup()
         self.heard_at = 0.0
         self.bytes_out = 0
@@ -57,6 +61,7 @@ class Exchange:
         self.check_open()  # first: a command that the end cut off is in flight for ever
         data = self._dte.send(command)
         self.outcome = None
+        self.on_reply = None
         self._late = False
         self._asked_at = now
         self._limit_s = limit_s
@@ -87,6 +92,8 @@ class Exchange:
     def end(self, outcome: Event) -> None:
         """The module has answered."""
         self.outcome = outcome
+        if self.on_reply is not None and isinstance(outcome, Completed):
+            self.on_reply(outcome.reply, self.heard_at)
         self.wakeup.wake()
 
     def abort(self, error: LineError) -> None:
@@ -151,11 +158,11 @@ class Exchange:
             sent = self._port.send_nowait(data)
         except trio.BrokenResourceError:
             sent = 0  # the task meets the same error, and is the one to say so
-        self._unsent = memoryview(data)[sent:]
+        self._unsent = memoryview(data)[sent:] if sent < len(data) else _NOTHING
 
     async def _send_rest(self) -> None:
         """Write what the kernel did not take at once; shielded."""
-        data, self._unsent = self._unsent, memoryview(b"")
+        data, self._unsent = self._unsent, _NOTHING
         try:
             with trio.fail_after(WRITE_LIMIT_S, shield=True) as self._sending:
                 await self._port.send_all(data)

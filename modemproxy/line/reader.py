@@ -153,8 +153,8 @@ class LineReader:
         self._dispatch_all()
         if self._dte.receiving:
             self._exchange.expect_payload()
-        if self._dte.unframed_rubbish >= _RUBBISH_BYTES and not self._maybe_payload:
-            if self._doubt.note_rubbish(receiving=self._dte.receiving):
+        elif self._dte.unframed_rubbish >= _RUBBISH_BYTES and not self._maybe_payload:
+            if self._doubt.note_rubbish():
                 self._exchange.hasten(now + PAYLOAD_STALL_S)
             else:
                 self._other_speed = True  # a line that was only garbled would have an end

@@ -16,6 +16,7 @@ from modemproxy.at.commands import Command
 from modemproxy.at.results import Refused
 from modemproxy.at.servers import OpenRow, QueryOpen
 from modemproxy.at.transfer import CHUNK, QueryAck, QueryUnread, ReadData
+from modemproxy.module.cleaning import Cleaning
 from modemproxy.module.servers import Arrival
 
 #: Pauses between tries to count stale bytes while the far client is sending.
@@ -96,3 +97,53 @@ def is_same(row: OpenRow | None, arrival: Arrival) -> bool:
     if row is None or row.server < 0:
         return False
     return (row.host.strip("[]"), row.port) == (arrival.host, arrival.port)
+
+
+async def why_not(inquiry: Inquiry, cleaning: Cleaning, arrival: Arrival) -> str:
+    """Say why a far client can not have its number; nothing when it can.
+
+    What is found out on the way (it has left, or another one has come) is noted.
+
+    Args:
+        inquiry: about its number.
+        cleaning: what is known about the number.
+        arrival: the far client.
+
+    Raises:
+        CommandError: the module did not answer.
+        LineError: the line ended.
+    """
+    if cleaning.tainted:
+        return "bytes for the last connection may have reached it"
+    if cleaning.open_due_until:
+        return "an open of ours may come up under its number"
+    try:
+        row = await inquiry.row()
+    except Refused:
+        return "the module does not say whose its number is"
+    if cleaning.arrival is not arrival:
+        return ""  # another one has it already
+    if not is_same(row, arrival):
+        _note_other(cleaning, row)
+    elif cleaning.unread and not await inquiry.is_clear(untouched=not cleaning.touched):
+        return "bytes of the last connection can not be told from its own"
+    return ""
+
+
+def _note_other(cleaning: Cleaning, row: OpenRow | None) -> None:
+    """The far client has left; somebody else may have its number."""
+    cleaning.forget()
+    cleaning.link_open = row is not None
+    if row is not None and row.server >= 0:
+        cleaning.note_arrival(Arrival.of(row))
+
+
+async def is_taken(inquiry: Inquiry, cleaning: Cleaning) -> bool:
+    """Whether a far client has a number that is being cleaned; its report may be late."""
+    try:
+        row = await inquiry.row()
+    except Refused:
+        return False
+    if row is not None and row.server >= 0 and cleaning.arrival is None:
+        cleaning.note_arrival(Arrival.of(row))
+    return cleaning.arrival is not None

@@ -16,7 +16,8 @@ class Cleaning:
         unread: bytes of the last connection may be left under the number.
         open_due_until: a late result of an open may come until then.
         close_due: a close of ours was asked for, and its result is still to come.
-        reading: a read of ours is under way, or brought something a moment ago.
+        reading: reads of ours are under way.
+        sending: a send of the last connection may be under way.
         closed: set when the module says that the socket is closed.
         opened: set when the late result of an open has come, or a far client.
         arrival: the far client that the module has given the number to meanwhile.
@@ -33,6 +34,7 @@ class Cleaning:
     open_due_until: float = 0.0
     close_due: bool = False
     reading: bool = False
+    sending: bool = False
     closed: trio.Event = field(default_factory=trio.Event)
     opened: trio.Event = field(default_factory=trio.Event)
     arrival: Arrival | None = None
@@ -83,7 +85,7 @@ class Cleaning:
         if arrival == self.arrival:
             return
         self.arrival, self.doubted = arrival, True
-        self.tainted, self.touched = False, self.reading or touched
+        self.tainted, self.touched = self.sending, self.reading or touched
         if not self.close_due:
             self.link_open = False
         self.opened.set()  # whoever waits for that looks again

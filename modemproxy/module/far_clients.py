@@ -127,7 +127,7 @@ class FarClients:
     def note_found(self, row: OpenRow) -> None:
         """A far client whose ``+CLIENT`` has not come was found in the module's list."""
         log.warning("link %d is a far client's, and the report of it lost", row.link)
-        self.note(row.link, Arrival(row.server, row.host, row.port), late_s=_UNHEARD_S)
+        self.note(row.link, Arrival.of(row), late_s=_UNHEARD_S)
 
     def note_gone(self, number: int) -> None:
         """``+IPCLOSE`` on a number without a link: somebody has come and gone unheard.

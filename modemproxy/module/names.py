@@ -10,7 +10,8 @@ from modemproxy.at.results import Refused
 from modemproxy.errors import CommandError, LookupFailed
 from modemproxy.line.scheduler import Scheduler
 
-#: The line is taken for as long as the module looks.
+#: How long a name is waited for. The line itself is taken for as long as the module looks:
+#: it must not be given up on sooner than the slowest firmware answers.
 LIMIT_S: Final = 10.0
 _GENERAL_ERROR: Final = 10
 
@@ -45,15 +46,20 @@ class Resolver:
         """
         command = ResolveName(name)
         _ = command.text  # what is not fit for the line need not wait for it
-        async with self._turn:
-            try:
-                return await self._execute(command, limit_s=LIMIT_S)
-            except Refused as error:
-                if error.failure.is_network_closed:
-                    self._on_network_closed(str(error))
-                reason = error.reason
-                if error.code == _GENERAL_ERROR:  # in CDNSGIP's own table (manual 15.2)
-                    reason = "the module's resolver has no answer"
-                raise LookupFailed(name, reason, error.code) from error
-            except CommandError as error:
-                raise LookupFailed(name, error.reason) from error
+        with trio.move_on_after(LIMIT_S):
+            async with self._turn:
+                return await self._ask(command)
+        raise LookupFailed(name, f"no answer within {LIMIT_S:.0f} s")
+
+    async def _ask(self, command: ResolveName) -> list[str]:
+        try:
+            return await self._execute(command)
+        except Refused as error:
+            if error.failure.is_network_closed:
+                self._on_network_closed(str(error))
+            reason = error.reason
+            if error.code == _GENERAL_ERROR:  # in CDNSGIP's own table (manual 15.2)
+                reason = "the module's resolver has no answer"
+            raise LookupFailed(command.name, reason, error.code) from error
+        except CommandError as error:
+            raise LookupFailed(command.name, error.reason) from error

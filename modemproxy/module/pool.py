@@ -84,7 +84,12 @@ class LinkPool:
         self.numbers = Numbers(reserve or {}, lambda claim: self._room.make(claim))
         self._room = Room(self.numbers, self.links, context.journal)
         self.far_clients = FarClients(context, self, servers, on_far_client)
-        self.quarantine = Quarantine(context, self.numbers.give_back, self.far_clients.adopt)
+        self.quarantine = Quarantine(
+            context,
+            self.numbers.give_back,
+            self.far_clients.adopt,
+            far_clients=self.far_clients.expected,
+        )
         self.opens = OpenRecord()
         self._opener = Opener(context, self, self.far_clients, self._room, self.opens)
 
@@ -235,6 +240,7 @@ class LinkPool:
                 unread=not link.drained,
                 open_due_until=open_due_until,
                 foreign=foreign,
+                sending=link.sent_within(0.0, trio.current_time()),
             )
             return
         opening = self.openings.get(number)

@@ -17,12 +17,11 @@ from typing import Final
 import trio
 
 from modemproxy.at.results import Refused, tcpip_error_text
-from modemproxy.at.servers import OpenRow
 from modemproxy.at.tcpip import LINKS, CloseLink, QueryLinks
 from modemproxy.at.transfer import CHUNK, QueryUnread, ReadData
 from modemproxy.errors import CommandError
 from modemproxy.journal import FarClientRefused
-from modemproxy.module.arrivals import Inquiry, is_same
+from modemproxy.module.arrivals import Inquiry, is_taken, why_not
 from modemproxy.module.cleaning import Cleaning
 from modemproxy.module.life import LineContext
 from modemproxy.module.servers import Arrival
@@ -44,16 +43,20 @@ class Quarantine:
         context: LineContext,
         give_back: Callable[[int], None],
         adopt: Callable[[int, Arrival], None] = lambda number, arrival: None,
+        *,
+        far_clients: bool = False,
     ) -> None:
         """Args:
         context: what the links of the session share.
         give_back: called with every number that is clean.
         adopt: called with a number that has become a far client's, and nobody else's.
+        far_clients: some may come.
         """
         self._context = context
         self._execute = context.scheduler.execute
         self._give_back = give_back
         self._adopt = adopt
+        self._far_clients = far_clients
         self._cleanings: dict[int, Cleaning] = {}
         self._dropped_at: dict[int, float] = {}
         self._to_clean, self._dirty = trio.open_memory_channel[int](LINKS * 2)
@@ -66,6 +69,7 @@ class Quarantine:
         unread: bool,
         open_due_until: float = 0.0,
         foreign: bool = False,
+        sending: bool = False,
         arrival: Arrival | None = None,
         tainted: bool = False,
         touched: bool = False,
@@ -78,6 +82,7 @@ class Quarantine:
             unread: bytes may be left under the number.
             open_due_until: until when the late result of an open may come.
             foreign: the socket is a far client's, and not that open's.
+            sending: a send of the last connection may be under way.
             arrival: the far client that the module has given the number to.
             tainted: bytes that are not for it may have been sent to it.
             touched: bytes of it may have been read.
@@ -85,7 +90,8 @@ class Quarantine:
         if not (link_open or unread or open_due_until) and arrival is None:
             self._give_back(number)
             return
-        cleaning = Cleaning(link_open, unread, open_due_until, foreign=foreign)
+        cleaning = Cleaning(link_open, unread, open_due_until)
+        cleaning.foreign, cleaning.sending = foreign, sending
         cleaning.arrival, cleaning.tainted, cleaning.touched = arrival, tainted, touched
         self._cleanings[number] = cleaning
         self._to_clean.send_nowait(number)
@@ -122,7 +128,8 @@ class Quarantine:
     def note_arrival(self, number: int, arrival: Arrival) -> None:
         """``+CLIENT`` on a number in here: what was there before is gone."""
         if (cleaning := self._cleanings.get(number)) is not None:
-            touched = self.has_dropped(number, _LATE_REPORT_S)
+            reading = self._context.scheduler.channel.reading(number)
+            touched = reading or self.has_dropped(number, _LATE_REPORT_S)
             cleaning.note_arrival(arrival, touched=touched)
 
     def has_dropped(self, number: int, within_s: float) -> bool:
@@ -206,7 +213,7 @@ class Quarantine:
     async def _judge(self, number: int, cleaning: Cleaning, arrival: Arrival) -> None:
         """Let a far client have the number, if the socket and all its bytes are its own."""
         cleaning.doubted = False
-        why = await self._why_not(number, cleaning, arrival)
+        why = await why_not(Inquiry(self._execute, number), cleaning, arrival)
         if cleaning.doubted or cleaning.arrival is not arrival:
             return  # something has happened meanwhile: once more
         if why:
@@ -216,31 +223,6 @@ class Quarantine:
         else:
             cleaning.let_in()
 
-    async def _why_not(self, number: int, cleaning: Cleaning, arrival: Arrival) -> str:
-        """Why a far client can not have the number; nothing when it can."""
-        inquiry = Inquiry(self._execute, number)
-        if cleaning.tainted:
-            return "bytes for the last connection may have reached it"
-        if cleaning.open_due_until:
-            return "an open of ours may come up under its number"
-        try:
-            row = await inquiry.row()
-        except Refused:
-            return "the module does not say whose its number is"
-        if not is_same(row, arrival):
-            self._note_other(cleaning, row)
-        elif cleaning.unread and not await inquiry.is_clear(untouched=not cleaning.touched):
-            return "bytes of the last connection can not be told from its own"
-        return ""
-
-    @staticmethod
-    def _note_other(cleaning: Cleaning, row: OpenRow | None) -> None:
-        """The far client has left; somebody else may have its number."""
-        cleaning.forget()
-        cleaning.link_open = row is not None
-        if row is not None and row.server >= 0:
-            cleaning.note_arrival(Arrival(row.server, row.host, row.port))
-
     # -- closing and dropping -----------------------------------------------------------
 
     async def _close(self, number: int, cleaning: Cleaning) -> None:
@@ -249,6 +231,7 @@ class Quarantine:
         was_opened = cleaning.opened.is_set()
         try:
             await self._execute(CloseLink(number))
+            cleaning.sending = False  # one thing at a time is on the line
             if of_ours:
                 cleaning.open_due_until = 0.0  # an open under way is over with this
             await self._wait_closed(number, cleaning)
@@ -269,6 +252,10 @@ class Quarantine:
                 states = await self._execute(QueryLinks())
                 cleaning.link_open = number < len(states) and states[number]
 
+    async def _is_taken(self, number: int, cleaning: Cleaning) -> bool:
+        """Whether a far client has the number, whose report is late or lost."""
+        return self._far_clients and await is_taken(Inquiry(self._execute, number), cleaning)
+
     async def _drop_unread(self, number: int, cleaning: Cleaning) -> None:
         """Bytes of the last connection must not be the next one's first.
 
@@ -276,7 +263,8 @@ class Quarantine:
         """
         try:
             while await self._execute(QueryUnread(number)):
-                if cleaning.arrival is not None:
+                cleaning.sending = False
+                if cleaning.arrival is not None or await self._is_taken(number, cleaning):
                     return
                 cleaning.reading = True
                 await self._execute(ReadData(number, CHUNK))

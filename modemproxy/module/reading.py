@@ -6,7 +6,7 @@ from typing import Final
 import trio
 
 from modemproxy.at.results import Refused
-from modemproxy.at.transfer import QueryUnread, ReadData
+from modemproxy.at.transfer import QueryUnread, ReadData, ReadReply
 from modemproxy.errors import CommandError, DamagedAnswer, NoAnswer
 from modemproxy.module.inbound import Inbound
 from modemproxy.module.life import LinkLife
@@ -40,15 +40,19 @@ class Reader:
         """
         self.inbound.begin_read()
         try:
-            reply = await self._life.channel.roundtrip(ReadData(self._life.number, size))
+            reply = await self._life.channel.roundtrip(
+                ReadData(self._life.number, size), on_reply=self._note_reply
+            )
         except Refused as error:
             await self._read_refused(error)
             return 0
         except (DamagedAnswer, NoAnswer) as error:
             self._life.fail(f"bytes lost on the line: {error}")
             return 0
+        return len(reply.data)
+
+    def _note_reply(self, reply: ReadReply, now: float) -> None:
         self._errors = 0
-        now = trio.current_time()
         if self._life.lost_number:
             log.warning("link %d: %d bytes dropped", self._life.number, len(reply.data))
         elif reply.data:
@@ -56,7 +60,6 @@ class Reader:
             self._life.notify_received()
         else:
             self._note_empty(now)
-        return len(reply.data)
 
     async def _read_refused(self, error: Refused) -> None:
         if error.failure.is_no_data:

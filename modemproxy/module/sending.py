@@ -49,22 +49,27 @@ class Writer:
         data = outbound.begin(size, now)
         self._life.context.results_due[self._life.number] = now
         try:
-            await self._life.channel.roundtrip(SendData(self._life.number, data))
+            await self._life.channel.roundtrip(
+                SendData(self._life.number, data), on_reply=self._note_accepted
+            )
         except Refused as error:
             self._send_refused(error)
             return 0
         except NoAnswer as error:
             self._send_unanswered(error)
             return 0
+        return len(data)
+
+    def _note_accepted(self, _: None, now: float) -> None:
+        """OK came behind the payload."""
+        outbound = self.outbound
         outbound.note_accepted()
-        now = trio.current_time()
         self.inbound.note_sent(now, more=bool(outbound.queue))
         if outbound.sending is not None and outbound.sending.confirmed is not None:
             self._settle_send()
         elif outbound.sending is not None:
             self._life.context.results_due[self._life.number] = now
         self._life.notify_sent()
-        return len(data)
 
     def _send_refused(self, error: Refused) -> None:
         outbound = self.outbound

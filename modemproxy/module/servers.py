@@ -15,7 +15,7 @@ from typing import Final
 import trio
 
 from modemproxy.at.results import Refused, TcpipErr
-from modemproxy.at.servers import QueryServers, StartServer
+from modemproxy.at.servers import OpenRow, QueryServers, StartServer
 from modemproxy.errors import CommandError
 from modemproxy.journal import Journal, ServerArmed, ServerNotArmed
 from modemproxy.line.scheduler import Scheduler
@@ -84,6 +84,11 @@ class Arrival:
         if not port.isdecimal():
             return cls(server, peer, 0)
         return cls(server, host.removeprefix("[").removesuffix("]"), int(port))
+
+    @classmethod
+    def of(cls, row: OpenRow) -> "Arrival":
+        """Read a line of ``+CIPOPEN?``."""
+        return cls(row.server, row.host, row.port)
 
     @property
     def peer(self) -> str:

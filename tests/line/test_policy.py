@@ -1,109 +1,23 @@
-"""Who has the line next: simulated lines, no trio."""
+"""Who has the line next: turns, the fast lane, control, upkeep, the size of a chunk."""
 
 import itertools
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from math import inf
-from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from modemproxy.at.transfer import CHUNK
 from modemproxy.line.policy import SMALL, Grant, Lane, Offer, Policy, Work
-
-READ, WRITE, UPKEEP, CONTROL = Work.READ, Work.WRITE, Work.UPKEEP, Work.CONTROL
-
-
-@dataclass
-class Line:
-    """A line on which every exchange costs what it costs on the wire."""
-
-    baudrate: int = 115200
-    latency_s: float = 0.005
-    now: float = 1000.0
-    control: bool = False
-    links: dict[int, Callable[[float], Offer]] = field(default_factory=dict)
-    log: list[tuple[float, float, Grant]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.policy = Policy(self.baudrate)
-        self.policy.latency_s = self.latency_s
-
-    def add(self, key: int, offer: Callable[[float], Offer] | Offer, weight: float = 2) -> None:
-        self.policy.add(key, weight)
-        self.links[key] = offer if callable(offer) else lambda now: offer
-
-    def cost(self, grant: Grant) -> float:
-        turns = 2 if grant.work is WRITE else 1
-        return (grant.size + 52) * 10 / self.baudrate + turns * self.latency_s
-
-    def step(self) -> Grant | None:
-        offers = {key: offer(self.now) for key, offer in self.links.items()}
-        grant = self.policy.pick(self.now, offers, control=self.control)
-        if grant is None:
-            due = min((offer.due_at for offer in offers.values()), default=inf)
-            self.now = max(self.now + 0.001, min(due, self.now + 0.1))
-            return None
-        cost = self.cost(grant)
-        self.now += cost
-        self.policy.charge(grant, self.now, cost, grant.size)
-        self.log.append((self.now, cost, grant))
-        return grant
-
-    def run(self, seconds: float) -> None:
-        end = self.now + seconds
-        while self.now < end:
-            self.step()
-
-    def airtime(self, key: int, since: float = 0.0) -> float:
-        return sum(cost for at, cost, grant in self.log if grant.key == key and at > since)
-
-    def moved(self, key: int, since: float = 0.0) -> int:
-        return sum(grant.size for at, _, grant in self.log if grant.key == key and at > since)
-
-    def order(self) -> list[int]:
-        return [grant.key for _, _, grant in self.log]
-
-
-BULK_READ = Offer(read=100_000)
-BULK_WRITE = Offer(write=100_000)
-BOTH = Offer(read=100_000, write=100_000)
-
-
-@dataclass
-class Pings:
-    """A link that sends 20 bytes every ``every_s``."""
-
-    every_s: float = 0.1
-    due_at: float = 1000.0
-    work: Work = WRITE
-    waits: list[float] = field(default_factory=list)
-    taken: bool = True
-
-    def __call__(self, now: float) -> Offer:
-        if now < self.due_at:
-            return Offer(due_at=self.due_at)
-        if self.work is WRITE:
-            return Offer(write=20)
-        return Offer(read=20, small_read=True)
-
-    def served(self, now: float) -> None:
-        self.waits.append(now - self.due_at)
-        self.due_at = now + self.every_s
-
-
-def run_with_pings(line: Line, key: int, pings: Pings, seconds: float) -> None:
-    line.add(key, pings)
-    end = line.now + seconds
-    while line.now < end:
-        grant = line.step()
-        if grant is not None and grant.key == key:
-            pings.served(line.now)
-
-
-# ModemManager's list
+from tests.line.wire import (
+    BOTH,
+    BULK_READ,
+    BULK_WRITE,
+    CONTROL,
+    READ,
+    UPKEEP,
+    WRITE,
+    Line,
+    Pings,
+    run_with_pings,
+)
 
 
 def test_one_link_has_the_line() -> None:
@@ -151,99 +65,6 @@ def test_a_late_arrival_takes_turns_and_no_more() -> None:
     late = [grant.key for at, _, grant in line.log if at > arrival]
     assert late[0] in (0, 1)
     assert all(late[i] != late[i + 1] for i in range(len(late) - 1))
-
-
-# fairness
-
-
-@pytest.mark.parametrize("weights", [(4, 2, 1), (1, 1), (4, 1), (2, 2, 2, 2, 1)])
-@pytest.mark.parametrize("offer", [BULK_READ, BULK_WRITE, BOTH])
-def test_weights_are_honoured_within_5_percent(weights: tuple[int, ...], offer: Offer) -> None:
-    line = Line()
-    for key, weight in enumerate(weights):
-        line.add(key, offer, weight)
-    line.run(120)
-    total = sum(line.airtime(key) for key in range(len(weights)))
-    for key, weight in enumerate(weights):
-        share = weight / sum(weights)
-        assert line.airtime(key) / total == pytest.approx(share, rel=0.05)
-
-
-def test_idling_saves_no_credit() -> None:
-    line = Line()
-    start = line.now
-    line.add(0, BULK_READ)
-    line.add(1, lambda now: BULK_READ if not 1 < now - start < 31 else Offer())
-    line.run(31)
-    back = line.now
-    line.run(4)
-    assert line.airtime(1, back) == pytest.approx(line.airtime(0, back), abs=0.3)
-
-
-def test_being_held_while_waiting_saves_no_credit() -> None:
-    line = Line()
-    line.add(0, BULK_READ)
-    line.step()
-    line.add(1, lambda now: held)
-    held = BULK_WRITE
-    offers = {0: BULK_READ, 1: held}
-    line.policy.pick(line.now, {**offers, 0: Offer(read=20, small_read=True)}, control=False)
-    held = Offer()  # all writing is held, before its turn has come
-    line.run(30)
-    held = BULK_WRITE
-    back = line.now
-    line.run(4)
-    assert line.airtime(0, back) == pytest.approx(line.airtime(1, back), abs=0.3)
-
-
-def test_a_poll_that_finds_data_brings_no_saved_credit() -> None:
-    line = Line()
-    line.add(0, BULK_READ)
-    line.add(1, lambda now: found)
-    line.add(2, BULK_READ)
-    found = Offer()
-    line.run(30)
-    found = Offer(upkeep=True)
-    while (grant := line.step()) is None or grant.work is not UPKEEP:
-        pass
-    found = BULK_READ
-    back = line.now
-    line.run(6)
-    assert line.airtime(1, back) == pytest.approx(line.airtime(0, back), abs=0.4)
-
-
-def test_a_sender_of_20_bytes_does_not_take_a_bulk_links_share_of_time() -> None:
-    line = Line()
-    line.add(0, BULK_READ)
-    line.add(1, Offer(write=20))
-    line.run(60)
-    assert line.airtime(1) == pytest.approx(line.airtime(0), rel=0.1)
-    assert line.moved(1) < line.moved(0) / 5
-
-
-def test_links_are_equal_not_directions() -> None:
-    line = Line()
-    line.add(0, BOTH)
-    line.add(1, BULK_READ)
-    line.run(60)
-    assert line.airtime(0) == pytest.approx(line.airtime(1), rel=0.05)
-
-
-def test_inside_a_link_directions_alternate() -> None:
-    line = Line()
-    line.add(0, BOTH)
-    line.run(20)
-    works = [grant.work for _, _, grant in line.log]
-    assert all(a is not b for a, b in itertools.pairwise(works))
-
-
-def test_small_work_of_both_directions_alternates() -> None:
-    line = Line()
-    line.add(0, Offer(read=CHUNK, small_read=True, write=20))
-    line.add(1, BULK_READ)
-    line.run(20)
-    works = [grant.work for _, _, grant in line.log if grant.key == 0]
-    assert abs(works.count(READ) - works.count(WRITE)) <= len(works) * 0.1
 
 
 # the fast lane
@@ -399,61 +220,3 @@ def test_an_exchange_that_ended_its_link_is_booked_without_it() -> None:
     policy.remove(0)
     policy.remove(0)
     policy.charge(Grant(READ, Lane.NORMAL, 0, 5), 1.0, 0.1, 5)
-
-
-# any mix
-
-
-mixes = st.lists(
-    st.tuples(
-        st.sampled_from([BULK_READ, BULK_WRITE, BOTH, Offer(write=20), Offer(write=SMALL),
-                         Offer(read=CHUNK, small_read=True), Offer(read=SMALL, upkeep=True)]),
-        st.sampled_from([1, 2, 4]),
-    ),
-    min_size=1,
-    max_size=10,
-)  # fmt: skip
-
-
-@given(mix=mixes, control=st.booleans(), baudrate=st.sampled_from([115200, 921600]))
-def test_nobody_starves_and_nobody_waits_without_bound(
-    mix: list[tuple[Offer, int]], control: bool, baudrate: int
-) -> None:
-    line = Line(baudrate, control=control)
-    for key, (offer, weight) in enumerate(mix):
-        line.add(key, offer, weight)
-    longest = line.cost(Grant(WRITE, Lane.NORMAL, 0, CHUNK))
-    line.run(20)
-    weights = sum(weight for _, weight in mix)
-    for key, (_, weight) in enumerate(mix):
-        times = [1000.0, *(at for at, _, grant in line.log if grant.key == key), line.now]
-        gap = max(b - a for a, b in itertools.pairwise(times))
-        # each of the others one exchange per weight ratio, twice for lane and control, and
-        # what the fast lane's burst let a link use ahead
-        assert gap <= 2.8 * (longest * (weights / weight + len(mix)) + 0.25)
-
-
-@given(mix=mixes, data=st.data())
-def test_the_line_never_idles_while_there_is_work(
-    mix: list[tuple[Offer, int]], data: Any
-) -> None:
-    policy = Policy(115200)
-    now = 0.0
-    for key, (_, weight) in enumerate(mix):
-        policy.add(key, weight)
-    for _ in range(40):
-        some = data.draw(st.sets(st.integers(0, len(mix) - 1)))
-        offers = {key: mix[key][0] if key in some else Offer() for key in range(len(mix))}
-        control = data.draw(st.booleans())
-        grant = policy.pick(now, offers, control=control)
-        assert (grant is not None) == (bool(some) or control)
-        if grant is not None:
-            if grant.work is not CONTROL:
-                assert grant.key in some
-                offer = offers[grant.key]
-                room = {READ: offer.read, WRITE: offer.write, UPKEEP: inf}[grant.work]
-                assert 0 < max(grant.size, grant.work is UPKEEP) <= room
-                assert grant.size <= CHUNK
-            now += 0.05
-            policy.charge(grant, now, 0.05, grant.size)
-        now += data.draw(st.sampled_from([0.0, 0.01, 1.0]))

@@ -5,6 +5,7 @@ Every socket speaks records of its own, numbered; so a reader can tell whether e
 from its own far side, and whether one is missing.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TypeVar, cast
@@ -112,7 +113,11 @@ class FakeModule:
         return isinstance(self._in_flight, OpenLink) and self._in_flight.link == link
 
     async def roundtrip(
-        self, command: Command[ReplyT], *, limit_s: float | None = None
+        self,
+        command: Command[ReplyT],
+        *,
+        limit_s: float | None = None,
+        on_reply: Callable[[ReplyT, float], None] | None = None,
     ) -> ReplyT:
         """Do a command: half of its time before it takes effect, half after."""
         assert self._in_flight is None, "one at a time"
@@ -129,6 +134,8 @@ class FakeModule:
             self._in_flight = None
         if isinstance(reply, Failure):
             raise Refused(command.shown, reply)
+        if on_reply is not None:
+            on_reply(cast(ReplyT, reply), trio.current_time())
         return cast(ReplyT, reply)
 
     def _do(self, command: object) -> object:

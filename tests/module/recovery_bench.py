@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import trio
 
-from modemproxy.config import Config, ModemConfig, Timeouts
+from modemproxy.config import Config, ModemConfig, Server, Timeouts
 from modemproxy.emulator.faults import FaultBox
 from modemproxy.emulator.faults_cable import BUFFER_BYTES, MemoryCable
 from modemproxy.emulator.memory import MemoryInternet
@@ -18,6 +18,8 @@ from modemproxy.errors import LineClosed
 from modemproxy.journal import Entry, Event, Journal, RungTaken
 from modemproxy.line.port import StreamPort
 from modemproxy.module.lifecycle import Lifecycle
+from modemproxy.module.link import Link
+from modemproxy.module.servers import FarClient
 from modemproxy.module.session import Session
 from modemproxy.module.state import StateStore
 
@@ -55,6 +57,7 @@ class RecoveryBench:
         modem: dict[str, Any],
         capacity: int = BUFFER_BYTES,
         connect_s: float = 30,
+        servers: tuple[Server, ...] = (),
         **options: Any,
     ) -> None:
         options.setdefault("command_latency_s", 0.005)
@@ -79,11 +82,13 @@ class RecoveryBench:
                 modem=ModemConfig(port="/dev/emulated", **modem),
                 timeouts=Timeouts(shutdown_s=4, connect_s=connect_s),
                 forwards=(),
+                servers=servers,
                 path=Path("test.yaml"),
             ),
             state=StateStore(directory, "/dev/emulated"),
             open_port=self._open_port,
             journal=self.journal,
+            on_far_client=self._take_far_client,
         )
 
     async def _open_port(self) -> CablePort:
@@ -94,6 +99,9 @@ class RecoveryBench:
             raise LineClosed(str(error)) from error
         self.opened.append(self.cable.name)
         return port
+
+    def _take_far_client(self, far: FarClient) -> None:
+        self.nursery.start_soon(echo_link, far.link)
 
     # -- what happened --
 
@@ -146,6 +154,24 @@ class RecoveryBench:
                 assert await exchange(link, HOSTILE) == HOSTILE
         return trio.current_time() - began
 
+    async def served_far(self, port: int, limit_s: float) -> float:
+        """Be a far client until it works; return how long that took."""
+        began = trio.current_time()
+        with trio.fail_after(limit_s):
+            while True:
+                try:
+                    far = self.internet.connect_to_server(port)
+                    await far.send_all(HOSTILE)
+                    got = await far.receive_some()
+                    while len(got) < len(HOSTILE):
+                        got += await far.receive_some()
+                except (ConnectionRefusedError, trio.BrokenResourceError):
+                    await trio.sleep(0.5)
+                    continue
+                assert got == HOSTILE
+                await far.aclose()
+                return trio.current_time() - began
+
     async def ended(self, session: Session, limit_s: float) -> None:
         """Wait until a session is over."""
         await self.until(lambda: self.lifecycle.gate.session is not session, limit_s)
@@ -155,6 +181,17 @@ class RecoveryBench:
         with trio.fail_after(limit_s):
             while not condition():  # noqa: ASYNC110
                 await trio.sleep(0.05)
+
+
+async def echo_link(link: Link) -> None:
+    """Echo to a far client."""
+    try:
+        async for data in link:
+            await link.send_all(data)
+    except trio.BrokenResourceError:
+        pass
+    finally:
+        link.abort()
 
 
 @asynccontextmanager

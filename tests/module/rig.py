@@ -1,10 +1,10 @@
 """A session on an emulated module over memory streams, ready to be tormented."""
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import trio
 import trio.testing
@@ -15,13 +15,18 @@ from modemproxy.emulator.memory import MemoryInternet
 from modemproxy.emulator.module import EmulatedModule
 from modemproxy.emulator.profile import Profile
 from modemproxy.errors import ModemProxyError, first_error
+from modemproxy.journal import Event, Journal
 from modemproxy.line.channel import AtChannel, open_channel
 from modemproxy.line.port import StreamPort
 from modemproxy.module.bringup import Readiness, bring_up
 from modemproxy.module.claims import Claim
 from modemproxy.module.link import Link
+from modemproxy.module.pool import turn_away
+from modemproxy.module.servers import FarClient, ServerPort
 from modemproxy.module.session import Session
 from modemproxy.module.state import StateStore
+
+EventT = TypeVar("EventT", bound=Event)
 
 FAR: Final = "far.example.com"
 CLAIM: Final = Claim("test", "127.0.0.1")
@@ -75,6 +80,7 @@ class Rig:
         self.module: EmulatedModule
         self.channel: AtChannel
         self.readiness: Readiness
+        self.journal = Journal(trio.current_time)
         self.session: Session
         self.failure: BaseException | None = None
         self.ended = trio.Event()
@@ -100,6 +106,10 @@ class Rig:
 
         self.listen(handler, port)
         return far
+
+    def events(self, kind: type[EventT]) -> list[EventT]:
+        """All events of a kind, oldest first."""
+        return [event for event in self.journal.events() if isinstance(event, kind)]
 
     async def settle(self) -> None:
         """Wait until no number is in use or in quarantine any more."""
@@ -141,6 +151,9 @@ async def rig(
     prepare: Callable[[EmulatedModule], None] = lambda module: None,
     state: StateStore | None = None,
     modem: ModemConfig | None = None,
+    servers: Sequence[ServerPort] = (),
+    reserve: Mapping[str, int] | None = None,
+    on_far_client: Callable[[FarClient], None] = turn_away,
     seed: int = 0,
     window_bytes: int = 65536,
     **options: Any,
@@ -154,6 +167,7 @@ async def rig(
         limit_s: virtual seconds that the whole may take.
         prepare: called with the module before it is plugged in.
         state, modem: for bring-up.
+        servers, reserve, on_far_client: for the session.
         seed: the module's.
         window_bytes: of far hosts.
         options: fields of the emulator's Profile.
@@ -174,7 +188,16 @@ async def rig(
                     connect_s=connect_s,
                     state=state or StateStore(Path("/proc/none"), "emulated"),
                 )
-                r.session = Session(channel, r.readiness, connect_s=connect_s, stall_s=stall_s)
+                r.session = Session(
+                    channel,
+                    r.readiness,
+                    connect_s=connect_s,
+                    stall_s=stall_s,
+                    journal=r.journal,
+                    reserve=reserve,
+                    servers=servers,
+                    on_far_client=on_far_client,
+                )
                 async with trio.open_nursery() as session:
                     session.start_soon(r.run_session, channel)
                     yield r

@@ -40,6 +40,19 @@ async def test_with_links_their_list_is_asked_instead() -> None:
         assert b.failures == []
 
 
+async def test_with_servers_far_clients_are_looked_for_every_other_time() -> None:
+    async with watching() as b:
+        b.expected = True
+        await trio.sleep(85)
+        assert b.times("+CIPCLOSE?") == [10, 30, 50, 70]
+        assert b.times("+CIPRXGET?") == [20, 40, 60, 80]
+        assert b.looked_for == [(False,) * 10] * 4
+        b.add_links(9)
+        await trio.sleep(20)
+        assert len(b.times("+CIPCLOSE?")) == 6
+        assert b.looked_for[-1][9]
+
+
 async def test_the_mode_of_a_module_that_restarted_gives_it_away() -> None:
     async with watching() as b:
         b.answers["+CIPRXGET?"] = [1, 1, 0]

@@ -151,5 +151,5 @@ class PoolMachine(RuleBasedStateMachine):
                 nursery.cancel_scope.cancel()
 
 
-TestPoolMachine = pytest.mark.timeout(400)(PoolMachine.TestCase)
-TestPoolMachine.settings = settings(max_examples=3000, stateful_step_count=40)
+TestPoolMachine = pytest.mark.timeout(120)(PoolMachine.TestCase)
+TestPoolMachine.settings = settings(max_examples=150, stateful_step_count=40)

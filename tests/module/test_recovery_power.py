@@ -256,7 +256,7 @@ async def test_a_command_that_hangs_is_killed_after_a_minute(
         b.nursery.start_soon(begun.let_time_go_on)
         await frozen(b)
         await b.until(lambda: runs.took_s, 200)
-        assert runs.took_s[0] >= 60
+        assert runs.took_s[0] > 59.9
         begun.close()
         b.faults.clear()
         await b.served(60)

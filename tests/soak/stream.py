@@ -71,6 +71,11 @@ def stream(connection: int, direction: Direction, size: int) -> bytes:
     return _whole(connection, int(direction), rounded)[:size]
 
 
+def forget_streams() -> None:
+    """Give back what is kept of streams that were asked for: it may be many megabytes."""
+    _whole.cache_clear()
+
+
 def place_of(data: bytes) -> Place | None:
     """Say where a whole block belongs; None if it is not one."""
     if len(data) < BLOCK or data[0] != _MARK:

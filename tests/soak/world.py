@@ -19,6 +19,7 @@ from tests.soak.history import RST, History, Levels
 from tests.soak.logs import LogKeeper
 from tests.soak.plan import draw_plans
 from tests.soak.stage import Stage
+from tests.soak.stream import forget_streams
 
 _FIRST_SERVICE_S: Final = 120.0
 _SETTLE_LIMIT_S: Final = 150.0
@@ -110,15 +111,21 @@ class World:
                 while more(chapter, outcome) and not outcome.violations:
                     await self._chapter()
                     if chapter == 0:  # the first one warms everything up
-                        outcome.before.memory_bytes = stage.levels().memory_bytes
+                        outcome.before.memory_bytes = self._levels().memory_bytes
                     chapter += 1
                 await self._end()
                 nursery.cancel_scope.cancel()
         outcome.virtual_s = trio.current_time()
 
+    def _levels(self) -> Levels:
+        """Count what must not grow: without what was kept to be judged, and has been."""
+        self._history = History()
+        forget_streams()
+        return self._stage.levels()
+
     async def _end(self) -> None:
         outcome = self.outcome
-        outcome.after = self._stage.levels()
+        outcome.after = self._levels()
         self._history = History(before=outcome.before, after=outcome.after)
         self._history.supervisor = self._stage.problem
         if await self._stage.stop() is None:
