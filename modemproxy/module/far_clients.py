@@ -148,7 +148,10 @@ class FarClients:
             opening.lose()
         books.numbers.withdraw(number)
         books.quarantine.add(
-            number, link_open=False, unread=True, open_due_until=open_due_until
+            number,
+            link_open=open_due_until > 0,
+            unread=True,
+            open_due_until=open_due_until,
         )
 
     def _may_come_up(self, opening: Opening) -> bool:

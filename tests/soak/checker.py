@@ -31,7 +31,7 @@ from tests.soak.stream import Direction, find_block, stream
 _ANSWER_MARGIN_S: Final = 2.0
 _ROUNDING_S: Final = 0.1
 #: Memory allocators keep some; tasks and descriptors have no such excuse.
-_MEMORY_SLACK_BYTES: Final = 24 << 20
+_MEMORY_SLACK_BYTES: Final = 12 << 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,7 @@ class Faults:
     def clear(self) -> None:
         """End everything that still stands."""
         self._box.clear()
+        self._box.log.clear()  # it would grow for as long as the world lasts
 
     def _tap(self, piece: Piece, data: bytes) -> bytes:
         if self._say_on is not None:

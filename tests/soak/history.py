@@ -60,6 +60,12 @@ class End:
         if self.end == OPEN:
             self.end, self.ended_at = how, now
 
+    def forget(self) -> None:
+        """Give the bytes and their times back: a link of the module may still know us."""
+        self.received = bytearray()
+        for pieces in (self.arrivals, self.sendings, self.landings):
+            pieces.clear()
+
     @property
     def ended_itself(self) -> bool:
         """This program was the one that said the end."""
@@ -153,3 +159,10 @@ class History:
     acknowledged: bool = True
     keeps_data: bool = True
     stopped_in_s: float | None = None
+
+    def forget(self) -> None:
+        """Give back what was kept to be judged, and has been."""
+        for connection in self.connections:
+            for end in (connection.client, *connection.fars):
+                end.forget()
+        self.connections.clear()

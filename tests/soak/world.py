@@ -119,7 +119,7 @@ class World:
 
     def _levels(self) -> Levels:
         """Count what must not grow: without what was kept to be judged, and has been."""
-        self._history = History()
+        self._history.forget()
         forget_streams()
         return self._stage.levels()
 
