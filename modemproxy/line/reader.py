@@ -101,6 +101,11 @@ class LineReader:
         command = self._dte.in_flight
         return isinstance(command, ReadData) and command.link == link
 
+    def sending(self, link: int) -> bool:
+        """A send on this link has not had its OK."""
+        command = self._dte.in_flight
+        return isinstance(command, SendData) and command.link == link
+
     def opening(self, link: int) -> bool:
         """An open of this link has not had its OK."""
         command = self._dte.in_flight

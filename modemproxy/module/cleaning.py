@@ -15,11 +15,13 @@ class Cleaning:
         link_open: the module may still have the socket.
         unread: bytes of the last connection may be left under the number.
         open_due_until: a late result of an open may come until then.
+        result_due_until: a late result of a send may come until then.
         close_due: a close of ours was asked for, and its result is still to come.
         reading: reads of ours are under way.
         sending: a send of the last connection may be under way.
         closed: set when the module says that the socket is closed.
         opened: set when the late result of an open has come, or a far client.
+        answered: set when the late result of a send has come.
         arrival: the far client that the module has given the number to meanwhile.
         tainted: bytes that are not for it may have been sent to it.
         touched: bytes of it may have been read.
@@ -32,11 +34,13 @@ class Cleaning:
     link_open: bool
     unread: bool
     open_due_until: float = 0.0
+    result_due_until: float = 0.0
     close_due: bool = False
     reading: bool = False
     sending: bool = False
     closed: trio.Event = field(default_factory=trio.Event)
     opened: trio.Event = field(default_factory=trio.Event)
+    answered: trio.Event = field(default_factory=trio.Event)
     arrival: Arrival | None = None
     tainted: bool = False
     touched: bool = False
@@ -49,7 +53,12 @@ class Cleaning:
         """Nothing is left to do."""
         if self.adopted is not None:
             return True
-        return not (self.arrival or self.link_open or self.unread or self.open_due_until)
+        return not (self.arrival or self.dirty or self.result_due_until)
+
+    @property
+    def dirty(self) -> bool:
+        """Something of the last connection is left in the module."""
+        return bool(self.link_open or self.unread or self.open_due_until)
 
     def begin_close(self) -> bool:
         """A close is asked for; say whether an open under way is over with it."""
@@ -74,6 +83,11 @@ class Cleaning:
         self.opened.set()
         if err or not self.close_due:  # a second close would hit the next connection
             self.closed.set()
+
+    def note_send_result(self) -> None:
+        """The result of the last connection's last send has come."""
+        self.result_due_until = 0.0
+        self.answered.set()
 
     def note_arrival(self, arrival: Arrival, *, touched: bool = False) -> None:
         """A far client has the number; what had it before has it no more.

@@ -138,6 +138,12 @@ class DatagramLink:
         """Never to be repented: a datagram with foreign bytes in it has left."""
         return False
 
+    @property
+    def result_due(self) -> bool:
+        """The result line of a send is still to come."""
+        flight = self.outbox.flight
+        return flight is not None and flight.confirmed is None
+
     def on_close(self, callback: Callable[["DatagramLink"], None]) -> None:
         """Have ``callback`` called once, when the owner closes the link."""
         self._on_close = callback

@@ -10,7 +10,6 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
-import trio
 
 from modemproxy.at.servers import OpenRow, QueryOpen
 from modemproxy.journal import FarClientRefused
@@ -41,7 +40,7 @@ class Books(Protocol):
     def release(self, link: PooledLink) -> None:
         """A link's owner has closed it."""
 
-    def result_due(self) -> float:
+    def open_due(self) -> float:
         """Until when the result of an open may come (trio's clock)."""
 
 
@@ -114,7 +113,7 @@ class FarClients:
             books.quarantine.note_arrival(number, arrival)
         elif opening is not None:
             if self._may_come_up(opening):
-                self._overtaken[number] = books.result_due()
+                self._overtaken[number] = books.open_due()
             opening.lose()
             log.info("link %d: %s came first", number, arrival.peer)
             self.adopt(number, arrival)
@@ -143,7 +142,7 @@ class FarClients:
             if opening.accepted:
                 return  # it had left before
             if self._may_come_up(opening):
-                open_due_until = books.result_due()
+                open_due_until = books.open_due()
             del books.openings[number]
             opening.lose()
         books.numbers.withdraw(number)
@@ -189,8 +188,9 @@ class FarClients:
     def _displace(self, number: int, link: PooledLink, arrival: Arrival) -> None:
         """A link whose socket is gone, though its owner may not have heard of it."""
         books, channel = self._books, self._context.scheduler.channel
-        sending = link.sent_within(0.0, trio.current_time())
+        sending = channel.sending(number)
         reading, drained = channel.reading(number), link.drained
+        result_due = link.result_due
         if isinstance(link, Link) and not drained:
             link.lose_number(_LOST)
         elif not drained:
@@ -206,6 +206,7 @@ class FarClients:
             link_open=False,
             unread=not drained,
             open_due_until=open_due_until,
+            result_due=result_due,
             foreign=True,
             arrival=arrival,
             tainted=sending,

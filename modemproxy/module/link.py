@@ -90,6 +90,12 @@ class Link(trio.abc.Stream):
         outbound = self.outbound
         return outbound.sending is not None or now - outbound.confirmed_at < seconds
 
+    @property
+    def result_due(self) -> bool:
+        """The result line of a send is still to come."""
+        sending = self.outbound.sending
+        return sending is not None and sending.confirmed is None
+
     def on_close(self, callback: Callable[["Link"], None]) -> None:
         """Have ``callback`` called once, when the owner closes the link."""
         self._on_close = callback

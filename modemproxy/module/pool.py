@@ -18,6 +18,7 @@ import trio
 
 from modemproxy.at.datagrams import OpenUdp
 from modemproxy.at.tcpip import LINKS, MAX_TIMEOUT_S, MIN_TIMEOUT_S, OpenLink
+from modemproxy.at.urcs import SendConfirmed
 from modemproxy.module.boundaries import Boundaries
 from modemproxy.module.claims import Claim
 from modemproxy.module.datagram_link import DatagramLink
@@ -208,6 +209,13 @@ class LinkPool:
             opening.link.start()
         opening.note_result(err)
 
+    def note_send_result(self, result: SendConfirmed) -> None:
+        """``+CIPSEND: <link>,<requested>,<confirmed>``."""
+        if (link := self.links.get(result.link)) is not None:
+            link.note_send_result(result)
+        else:
+            self.quarantine.note_send_result(result.link)
+
     def note_far_close(self, number: int, reason: int) -> None:
         """``+IPCLOSE: <link>,<reason>``."""
         if (link := self.links.get(number)) is not None:
@@ -239,8 +247,9 @@ class LinkPool:
                 link_open=not link.far_closed,
                 unread=not link.drained,
                 open_due_until=open_due_until,
+                result_due=link.result_due,
                 foreign=foreign,
-                sending=link.sent_within(0.0, trio.current_time()),
+                sending=self._context.scheduler.channel.sending(number),
             )
             return
         opening = self.openings.get(number)
@@ -256,12 +265,12 @@ class LinkPool:
             if opening.plan.reaches:
                 after_s = trio.current_time() - opening.since
                 self.opens.note_given_up(opening.plan.target, after_s=after_s)
-            due = self.result_due()
+            due = self.open_due()
             self.quarantine.add(number, link_open=True, unread=True, open_due_until=due)
         elif not self.quarantine.holds(number):  # else a ghost's close was given up
             self.numbers.give_back(number)
 
-    def result_due(self) -> float:
+    def open_due(self) -> float:
         """Until when the result of an open may come (trio's clock)."""
         return trio.current_time() + self._open_limit_s + _LATE_OPEN_MARGIN_S
 

@@ -46,5 +46,9 @@ class PooledLink(Protocol):
     def sent_within(self, seconds: float, now: float) -> bool:
         """Whether a send is under way, or ended less than ``seconds`` ago."""
 
+    @property
+    def result_due(self) -> bool:
+        """The result line of a send is still to come."""
+
     def on_close(self, callback: Callable[[Any], None]) -> None:
         """Have ``callback`` called once with the link, when its owner closes it."""

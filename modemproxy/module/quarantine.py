@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 _CLOSE_LIMIT_S: Final = 120.0
 _CLOSE_POLL_S: Final = 5.0
 _RETRY_S: Final = 1.0
+#: How late the result of a send may be (fault matrix, F15: 10 s) after its connection.
+_RESULT_LIMIT_S: Final = 12.0
 #: What was read so short a time before ``+CLIENT`` may have been the far client's.
 _LATE_REPORT_S: Final = 1.0
 
@@ -68,6 +70,7 @@ class Quarantine:
         link_open: bool,
         unread: bool,
         open_due_until: float = 0.0,
+        result_due: bool = False,
         foreign: bool = False,
         sending: bool = False,
         arrival: Arrival | None = None,
@@ -81,18 +84,21 @@ class Quarantine:
             link_open: the module may still have the socket.
             unread: bytes may be left under the number.
             open_due_until: until when the late result of an open may come.
+            result_due: the result of a send is still to come: it is not the next one's.
             foreign: the socket is a far client's, and not that open's.
             sending: a send of the last connection may be under way.
             arrival: the far client that the module has given the number to.
             tainted: bytes that are not for it may have been sent to it.
             touched: bytes of it may have been read.
         """
-        if not (link_open or unread or open_due_until) and arrival is None:
-            self._give_back(number)
-            return
         cleaning = Cleaning(link_open, unread, open_due_until)
+        if result_due:
+            cleaning.result_due_until = trio.current_time() + _RESULT_LIMIT_S
         cleaning.foreign, cleaning.sending = foreign, sending
         cleaning.arrival, cleaning.tainted, cleaning.touched = arrival, tainted, touched
+        if cleaning.done:
+            self._give_back(number)
+            return
         self._cleanings[number] = cleaning
         self._to_clean.send_nowait(number)
 
@@ -124,6 +130,11 @@ class Quarantine:
         if (cleaning := self._cleanings.get(number)) is not None:
             log.info("link %d: late result of an open: %s", number, tcpip_error_text(err))
             cleaning.note_late_open(err)
+
+    def note_send_result(self, number: int) -> None:
+        """``+CIPSEND: <link>,…`` of a connection that is over."""
+        if (cleaning := self._cleanings.get(number)) is not None:
+            cleaning.note_send_result()
 
     def note_arrival(self, number: int, arrival: Arrival) -> None:
         """``+CLIENT`` on a number in here: what was there before is gone."""
@@ -186,10 +197,7 @@ class Quarantine:
         cleaning = self._cleanings[number]
         while not cleaning.done:
             try:
-                if cleaning.arrival is not None:
-                    await self._judge(number, cleaning, cleaning.arrival)
-                else:
-                    await self._clean_once(number, cleaning)
+                await self._bring_on(number, cleaning)
             except CommandError as error:
                 log.debug("link %d: %s", number, error)
                 await trio.sleep(_RETRY_S)
@@ -198,6 +206,17 @@ class Quarantine:
             self._give_back(number)
         else:
             self._adopt(number, cleaning.adopted)
+
+    async def _bring_on(self, number: int, cleaning: Cleaning) -> None:
+        """Do the next thing that is left to do."""
+        if cleaning.arrival is None and cleaning.dirty:
+            await self._clean_once(number, cleaning)
+        elif cleaning.result_due_until:
+            with trio.move_on_at(cleaning.result_due_until):
+                await cleaning.answered.wait()
+            cleaning.result_due_until = 0.0
+        elif cleaning.arrival is not None:
+            await self._judge(number, cleaning, cleaning.arrival)
 
     async def _clean_once(self, number: int, cleaning: Cleaning) -> None:
         if cleaning.link_open:

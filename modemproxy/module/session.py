@@ -213,8 +213,7 @@ class Session:
                 if (link := self.pool.links.get(number)) is not None:
                     link.note_hint()
             case SendConfirmed():
-                if (link := self.pool.links.get(urc.link)) is not None:
-                    link.note_send_result(urc)
+                self.pool.note_send_result(urc)
             case LinkOpened(number, err):
                 self.pool.note_opened(number, err)
             case LinkClosed(number, reason):

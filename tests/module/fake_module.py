@@ -75,6 +75,7 @@ class FakeModule:
         refuses_early_close: CIPCLOSE before the result of an open is an error.
         slow_closes: their results come when ``finish_closes`` says so.
         loses_close_results: never.
+        holds_results: those of sends come when ``tell_results`` says so.
         step_s: how long a command takes, before it has its effect and after.
     """
 
@@ -90,6 +91,8 @@ class FakeModule:
         self.refuses_early_close = False
         self.slow_closes = False
         self.loses_close_results = False
+        self.holds_results = False
+        self.results: list[SendConfirmed] = []
         self.step_s = 0.005
         self.asked = 0
         self.latency = SimpleNamespace(seconds=0.005, byte_s=0.0)
@@ -107,6 +110,10 @@ class FakeModule:
     def header_due(self, link: int) -> bool:
         """As ``AtChannel``."""
         return self.reading(link)
+
+    def sending(self, link: int) -> bool:
+        """As ``AtChannel``."""
+        return isinstance(self._in_flight, SendData) and self._in_flight.link == link
 
     def opening(self, link: int) -> bool:
         """As ``AtChannel``."""
@@ -186,9 +193,10 @@ class FakeModule:
         if socket is None or socket is not self._met:  # it ended behind the prompt
             return _NOT_SUPPORTED
         socket.heard += command.data
-        if (link := self.pool.links.get(command.link)) is not None:
-            size = len(command.data)
-            link.note_send_result(SendConfirmed(command.link, size, size))
+        size = len(command.data)
+        self.results.append(SendConfirmed(command.link, size, size))
+        if not self.holds_results:
+            self.tell_results()
         return None
 
     def _open(self, command: OpenLink) -> object:
@@ -214,6 +222,11 @@ class FakeModule:
         return None
 
     # -- what happens in it --
+
+    def tell_results(self) -> None:
+        """The results of all sends."""
+        while self.results:
+            self.pool.note_send_result(self.results.pop(0))
 
     def _gone(self, number: int) -> None:
         socket = self.sockets.pop(number)

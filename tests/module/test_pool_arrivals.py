@@ -158,6 +158,48 @@ async def test_an_end_nobody_heard_of_is_not_a_clean_one() -> None:
         assert heard(s, socket) == words(20000, 2)
 
 
+# the result of the last send is late
+
+
+@pytest.mark.parametrize("by", ["the far side", "its owner"])
+async def test_a_number_is_not_used_again_before_the_result_of_a_send_has_come(by: str) -> None:
+    async with story() as s:
+        s.module.holds_results = True
+        ours = await connected(s)
+        if by == "the far side":
+            s.module.far_close(9)
+        ours.scope.cancel()
+        await s.pause(8)
+        assert 9 not in s.pool.numbers.free
+        s.module.tell_results()
+        await s.pause(0.1)
+        assert 9 in s.pool.numbers.free
+
+
+async def test_a_result_that_never_comes_is_not_waited_for_for_ever() -> None:
+    async with story() as s:
+        s.module.holds_results = True
+        ours = await connected(s)
+        ours.scope.cancel()
+        await s.pause(13)
+        assert 9 in s.pool.numbers.free
+
+
+async def test_a_far_client_waits_for_the_result_that_is_not_its_own() -> None:
+    async with story() as s:
+        s.module.holds_results = True
+        ours = await connected(s)
+        s.module.far_close(9)
+        ours.scope.cancel()
+        await s.pause(1)
+        socket = s.module.accept(9, 20000)
+        await s.pause(5)
+        assert heard(s, socket) == b""
+        s.module.tell_results()
+        await s.pause(1)
+        assert heard(s, socket) == words(20000, 2)
+
+
 # the number is in quarantine
 
 
