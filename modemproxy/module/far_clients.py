@@ -10,7 +10,6 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
-
 from modemproxy.at.servers import OpenRow, QueryOpen
 from modemproxy.journal import FarClientRefused
 from modemproxy.module.life import LineContext
