@@ -20,13 +20,15 @@ import trio
 
 from modemproxy.config import Config
 from modemproxy.errors import ConfigError
-from modemproxy.module.lifecycle import Lifecycle, OpenPort, SessionGate
+from modemproxy.module.lifecycle import Lifecycle, OpenPort
 from modemproxy.module.servers import FarClient
 from modemproxy.module.state import StateStore
 from modemproxy.operate.admin import AdminSocket
+from modemproxy.operate.program import Program
 from modemproxy.operate.rendezvous import listen_at
-from modemproxy.operate.tunnel import Tunnels
+from modemproxy.operate.requests import handlers_of
 from modemproxy.surfaces.assembly import open_surfaces
+from modemproxy.surfaces.roster import Roster
 from modemproxy.surfaces.servers import FarServers
 
 log = logging.getLogger(__name__)
@@ -73,11 +75,13 @@ async def run(
         servers.receive(far)
 
     lifecycle = Lifecycle(config, state=state, open_port=open_port, on_far_client=let_in)
-    servers = FarServers(config.servers, lifecycle.gate, config.timeouts)
-    surfaces = open_surfaces(config, lifecycle.gate)
+    roster = Roster()
+    servers = FarServers(config.servers, lifecycle.gate, config.timeouts, roster)
+    surfaces = open_surfaces(config, lifecycle.gate, roster)
+    running = Program(config, lifecycle, roster, surfaces, servers)
     stopping = trio.Event() if stop is None else stop
     with ExitStack() as stack:
-        admin = _open_admin(stack, config, lifecycle.gate, admin_socket)
+        admin = _open_admin(stack, running, admin_socket)
         async with trio.open_nursery() as program:
             if stop is None:
                 await program.start(_watch_signals, stopping, program.cancel_scope)
@@ -91,11 +95,9 @@ async def run(
     log.info("stopped")
 
 
-def _open_admin(
-    stack: ExitStack, config: Config, gate: SessionGate, place: Path | None
-) -> list[Served]:
+def _open_admin(stack: ExitStack, running: Program, place: Path | None) -> list[Served]:
     """Make the admin socket; where nobody asked for one, a warning has to do instead."""
-    configured = config.admin.socket
+    configured = running.config.admin.socket
     if (path := configured or place) is None:
         return []
     try:
@@ -103,12 +105,11 @@ def _open_admin(
     except ConfigError as error:
         if configured is not None:
             raise
-        log.warning("no admin socket, so modemproxy connect can not be used: %s", error)
+        log.warning("no admin socket, so no command can reach this proxy: %s", error)
         return []
     stack.callback(rendezvous.close)
     log.info("admin socket: %s", path)
-    tunnels = Tunnels(gate, config.timeouts)
-    return [AdminSocket(rendezvous.listener, {"connect": tunnels.connect})]
+    return [AdminSocket(rendezvous.listener, handlers_of(running))]
 
 
 async def _leave(lifecycle: Lifecycle, left: trio.Event) -> None:

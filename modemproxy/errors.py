@@ -169,11 +169,13 @@ class LinkReset(LinkError):
 
     Args:
         reason: the cause, for the log; every reset has one.
+        everywhere: all links of the module broke with it.
     """
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, everywhere: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.everywhere = everywhere
 
 
 class LookupFailed(LinkError):

@@ -57,6 +57,41 @@ class QueryFunction(Command[int]):
 
 
 @dataclass(frozen=True, slots=True)
+class Signal:
+    """Reception, as ``+CSQ`` has it (3GPP TS 27.007, 8.5).
+
+    Attributes:
+        rssi: 0 to 31; 99 is not known.
+        ber: channel bit error rate, 0 to 7; 99 is not known.
+    """
+
+    rssi: int
+    ber: int
+
+    @property
+    def dbm(self) -> int | None:
+        """The received power, -113 (or less) to -51 (or more) dBm; None when not known."""
+        return 2 * self.rssi - 113 if 0 <= self.rssi <= 31 else None
+
+
+@dataclass(frozen=True, slots=True)
+class QuerySignal(Command[Signal]):
+    """``+CSQ``: how well the module hears its cell."""
+
+    answers: ClassVar[bytes] = b"+CSQ"
+
+    @property
+    def text(self) -> str:
+        """The query."""
+        return "+CSQ"
+
+    def parse(self, info: list[bytes]) -> Signal:
+        """Power and error rate."""
+        rssi, ber = self._fields(info)[:2]
+        return Signal(parse_int(rssi, "CSQ"), parse_int(ber, "CSQ"))
+
+
+@dataclass(frozen=True, slots=True)
 class QueryRegistration(Command[int]):
     """``+CEREG?`` / ``+CGREG?`` / ``+CREG?``: ``<stat>`` of 3GPP TS 27.007."""
 

@@ -22,6 +22,7 @@ from modemproxy.errors import (
     first_error,
 )
 from modemproxy.line.channel import AtChannel
+from modemproxy.line.meter import LineMeter
 from modemproxy.line.policy import SMALL, Grant, Lane, Offer, Policy, Work
 from modemproxy.line.wakeup import Wakeup
 
@@ -89,7 +90,10 @@ class WriteHold:
 class Scheduler:
     """Shares one line among links and control commands."""
 
-    def __init__(self, channel: AtChannel, policy: Policy) -> None:
+    def __init__(
+        self, channel: AtChannel, policy: Policy, meter: LineMeter | None = None
+    ) -> None:
+        """Args: meter: counts what the line is used for."""
         self._channel = channel
         self._requests: deque[_Request] = deque()
         self._sources: dict[int, Source] = {}
@@ -100,12 +104,18 @@ class Scheduler:
         #: Whose read the last exchange was, -1 when it was something else, and its end.
         self.just_read = (-1, -math.inf)
         self.policy = policy
+        self.meter = meter or LineMeter()
         self.write_hold = WriteHold()
 
     @property
     def channel(self) -> AtChannel:
         """The line underneath."""
         return self._channel
+
+    @property
+    def commands_waiting(self) -> int:
+        """How many control commands are in the queue."""
+        return len(self._requests)
 
     def add(self, key: int, source: Source, weight: float) -> None:
         """Let a link take part."""
@@ -197,6 +207,7 @@ class Scheduler:
         self.just_read = (grant.key if grant.work is Work.READ else -1), now
         self.policy.latency_s = self._channel.latency.seconds
         self.policy.charge(grant, now, now - began, moved)
+        self.meter.note(grant.work.value, now - began, moved)
         if grant.lane is Lane.FAST and grant.work is Work.WRITE and 0 < moved <= SMALL:
             await self._listen(grant.key)
             now = trio.current_time()

@@ -6,11 +6,15 @@ first served would let one busy owner, or one busy client of it, have all of the
 """
 
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 WaiterT = TypeVar("WaiterT")
+
+
+def _ignore(number: int) -> None:
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +26,15 @@ class Claim:
         client: the address of the client it is for; empty when there is none.
         weight: its share of the line relative to others.
         displaces: idle datagram links give way for it when there is no number.
+        on_number: is told the number that it gets; of a second one, too, if the first was
+            in vain.
     """
 
     owner: str
     client: str = ""
     weight: float = 2.0
     displaces: bool = True
+    on_number: Callable[[int], None] = field(default=_ignore, compare=False, repr=False)
 
 
 class Turns(Generic[WaiterT]):

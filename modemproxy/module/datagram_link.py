@@ -148,9 +148,9 @@ class DatagramLink:
         """Have ``callback`` called once, when the owner closes the link."""
         self._on_close = callback
 
-    def fail(self, reason: str) -> None:
+    def fail(self, reason: str, *, everywhere: bool = False) -> None:
         """Break the link: everyone who uses it gets an error. The first reason counts."""
-        self._life.fail(reason)
+        self._life.fail(reason, everywhere=everywhere)
 
     def note_hint(self) -> None:
         """``+CIPRXGET: 1,<link>``; behind a read's header it is about more than that read."""

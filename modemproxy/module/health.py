@@ -3,8 +3,9 @@
 Every ten seconds one command: with links open ``CIPCLOSE?`` (it finds a lost ``+IPCLOSE``, and
 a lost ``+CLIENT``, so with servers it is asked without links too, every other time), without
 ``CIPRXGET?``, whose 0 is the set-back of a reboot that nobody heard of; every
-minute the address and the registration. Whatever a healthy line never shows (an echo, a
-result nobody asked for, rubbish) is looked into at once, with less patience than usual.
+minute the address and the registration (and the signal, for those who look). Whatever a
+healthy line never shows (an echo, a result nobody asked for, rubbish) is looked into at once,
+with less patience than usual.
 """
 
 import logging
@@ -15,7 +16,7 @@ from typing import Final
 import trio
 
 from modemproxy.at.results import Refused
-from modemproxy.at.subscription import QueryRegistration, QuerySim
+from modemproxy.at.subscription import QueryRegistration, QuerySignal, QuerySim, Signal
 from modemproxy.at.tcpip import QueryIp, QueryLinks, QueryNet, QueryReceiveMode
 from modemproxy.errors import (
     CommandError,
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 CHECK_S: Final = 10.0
 #: The address and the registration are asked so often, half the time apart.
 _ADDRESS_S: Final = 50.0
+_SIGNAL_S: Final = 60.0
 #: A healthy module answers a plain question in milliseconds.
 _SUSPECT_LIMIT_S: Final = 3.0
 _LOG_REST_S: Final = 5.0
@@ -48,6 +50,9 @@ class Health:
         pool: the links.
         address: the module's own, as bring-up found it.
         fail: called with what broke; it ends the session.
+
+    Attributes:
+        signal: what the module said last about its reception.
     """
 
     def __init__(
@@ -66,7 +71,9 @@ class Health:
         self._doubted = False
         self._unregistered = False
         self._swept = False
-        self._address_at = self._registration_at = trio.current_time()
+        self.signal: Signal | None = None
+        self._address_at = self._registration_at = self._signal_at = trio.current_time()
+        self._signal_at -= _SIGNAL_S * 3 / 4
         self._registration_at -= _ADDRESS_S / 2
 
     def suspect(self, why: str) -> None:
@@ -145,6 +152,16 @@ class Health:
         elif now - self._registration_at >= _ADDRESS_S:
             self._registration_at = now
             await self._check_registration()
+        elif now - self._signal_at >= _SIGNAL_S:
+            self._signal_at = now
+            await self._ask_signal()
+
+    async def _ask_signal(self) -> None:
+        """For those who look; nothing depends on it."""
+        try:
+            self.signal = await self._execute(QuerySignal(), limit_s=_SUSPECT_LIMIT_S)
+        except Refused:
+            self.signal = None
 
     async def _sweep(self) -> None:
         """Find links that the module closed, or opened, without our hearing of it."""

@@ -108,11 +108,11 @@ class LinkLife:
             self.context.results_due.pop(self.number, None)
         self.notify()
 
-    def fail(self, reason: str) -> None:
+    def fail(self, reason: str, *, everywhere: bool = False) -> None:
         """Break the link: everyone who uses it gets an error. The first reason counts."""
         if self.reset is not None or self.closed:
             return
-        self.reset = LinkReset(reason)
+        self.reset = LinkReset(reason, everywhere=everywhere)
         self.context.journal.record(LinkBroken(self.number, self.target, reason))
         self.leave()
 

@@ -37,8 +37,10 @@ from modemproxy.journal import (
     RungTaken,
 )
 from modemproxy.line.channel import AtChannel, open_channel
+from modemproxy.line.meter import LineMeter
 from modemproxy.line.port import Port, SerialPort
-from modemproxy.module.bringup import bring_up
+from modemproxy.module.bringup import Readiness, bring_up
+from modemproxy.module.condition import Condition, ModuleState
 from modemproxy.module.gate import SessionGate
 from modemproxy.module.habits import Habits
 from modemproxy.module.ladder import LOOP_WINDOW_S, Ladder, Rung, Step
@@ -68,6 +70,8 @@ class Lifecycle:
     Attributes:
         gate: where clients wait for a session.
         journal: what happened.
+        condition: the module's state.
+        meter: counts what the line is used for, over all sessions.
     """
 
     def __init__(
@@ -89,6 +93,8 @@ class Lifecycle:
         """
         self.gate = SessionGate()
         self.journal = journal or Journal()
+        self.condition = Condition()
+        self.meter = LineMeter()
         self._config = config
         self._on_far_client = on_far_client
         self._state = state
@@ -108,6 +114,7 @@ class Lifecycle:
     def stop(self) -> None:
         """Leave the session in order, and let ``supervise()`` return."""
         self._stopping = True
+        self.condition.become(ModuleState.STOPPED, "the proxy is stopping")
         if self._until_stop is not None:
             self._until_stop.cancel()
 
@@ -199,6 +206,7 @@ class Lifecycle:
             self._state.clear_session()
 
     async def _stay_down(self, failure: BaseException) -> None:
+        self.condition.become(ModuleState.DOWN, str(failure))
         log.critical("%s", failure)
         with self._stoppable():
             await trio.sleep_forever()
@@ -217,10 +225,7 @@ class Lifecycle:
         )
         self._state.note_session()
         self._last_problem = ""
-        took_s = trio.current_time() - started
-        self.journal.record(
-            ModuleUp(readiness.model, readiness.address, readiness.baudrate, took_s)
-        )
+        self._note_up(readiness, trio.current_time() - started)
         timeouts = config.timeouts
         return Session(
             channel,
@@ -233,6 +238,17 @@ class Lifecycle:
             reserve=reserve_of(config),
             servers=servers_of(config),
             on_far_client=self._on_far_client,
+            meter=self.meter,
+        )
+
+    def _note_up(self, readiness: Readiness, took_s: float) -> None:
+        found = self.condition
+        found.become(ModuleState.UP)
+        found.sessions += 1
+        found.model, found.address = readiness.model, readiness.address
+        found.baudrate = readiness.baudrate
+        self.journal.record(
+            ModuleUp(readiness.model, readiness.address, readiness.baudrate, took_s)
         )
 
     async def _open_tty(self) -> Port:
@@ -266,6 +282,7 @@ class Lifecycle:
             self.journal.record(FlowControlDropped())
         step = self._next = self._ladder.next_step(failure, now=now, up_for_s=up_for_s)
         problem = str(failure)
+        self.condition.become(ModuleState.RECOVERING, problem)
         if problem != self._last_problem:
             self.journal.record(ModuleDown(problem))
             self._last_problem = problem

@@ -100,9 +100,9 @@ class Link(trio.abc.Stream):
         """Have ``callback`` called once, when the owner closes the link."""
         self._on_close = callback
 
-    def fail(self, reason: str) -> None:
+    def fail(self, reason: str, *, everywhere: bool = False) -> None:
         """Break the link: everyone who uses it gets an error. The first reason counts."""
-        self._life.fail(reason)
+        self._life.fail(reason, everywhere=everywhere)
 
     def lose_number(self, reason: str) -> None:
         """The module has given the number away: a read under way brings another's bytes."""

@@ -71,6 +71,7 @@ class Opener:
         while len(stuck) < _NUMBERS_TRIED:
             number = await self._numbers.acquire(claim, until=until, first=lost)
             self._room.note_taken(number)
+            claim.on_number(number)
             link = plan.make_link(number)
             match await self._open_number(link, plan, ghost=not stuck):
                 case Outcome.OPEN:

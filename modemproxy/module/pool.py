@@ -283,5 +283,5 @@ class LinkPool:
         self._ended = reason
         self._opener.end(reason)
         for link in list(self.links.values()):
-            link.fail(reason)
+            link.fail(reason, everywhere=True)
         self.numbers.end(reason)

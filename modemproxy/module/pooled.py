@@ -31,8 +31,8 @@ class PooledLink(Protocol):
     def abort(self) -> None:
         """Close now."""
 
-    def fail(self, reason: str) -> None:
-        """Break the link; the first reason counts."""
+    def fail(self, reason: str, *, everywhere: bool = False) -> None:
+        """Break the link, alone or with all others; the first reason counts."""
 
     def note_hint(self) -> None:
         """``+CIPRXGET: 1,<link>``."""

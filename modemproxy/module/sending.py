@@ -79,7 +79,9 @@ class Writer:
             self._life.fail(f"outcome of a send unknown: {error}")
         elif error.failure.is_busy:
             outbound.note_busy(now)
-            self._life.context.scheduler.write_hold.note_busy(self._life.number, now)
+            scheduler = self._life.context.scheduler
+            scheduler.meter.busy_answers += 1
+            scheduler.write_hold.note_busy(self._life.number, now)
         elif error.failure.is_network_closed:
             outbound.note_not_sent()
             self._life.network_closed(error)

@@ -12,6 +12,7 @@ from typing import Final
 
 import trio
 
+from modemproxy.at.subscription import Signal
 from modemproxy.at.tcpip import CloseNet
 from modemproxy.at.urcs import (
     ClientConnected,
@@ -38,6 +39,7 @@ from modemproxy.errors import (
 )
 from modemproxy.journal import DatagramsMerged, Journal
 from modemproxy.line.channel import AtChannel
+from modemproxy.line.meter import LineMeter
 from modemproxy.line.policy import Policy
 from modemproxy.line.scheduler import Scheduler
 from modemproxy.module.boundaries import Boundaries
@@ -87,6 +89,7 @@ class Session:
         reserve: Mapping[str, int] | None = None,
         servers: Sequence[ServerPort] = (),
         on_far_client: Callable[[FarClient], None] = turn_away,
+        meter: LineMeter | None = None,
     ) -> None:
         """Args:
         channel: the line, in step and not used by anybody else.
@@ -99,9 +102,10 @@ class Session:
         reserve: how many links are kept for whom, by name.
         servers: where the module is to listen.
         on_far_client: is handed every far client that came in; it must not wait.
+        meter: counts what the line is used for.
         """
         self.readiness = readiness
-        self.scheduler = Scheduler(channel, Policy(readiness.baudrate))
+        self.scheduler = Scheduler(channel, Policy(readiness.baudrate), meter)
         context = LineContext(
             self.scheduler, stall_s=stall_s, on_network_closed=self._note_network_closed
         )
@@ -199,6 +203,11 @@ class Session:
     def address(self) -> str:
         """The module's own address, as it writes it."""
         return self.readiness.address
+
+    @property
+    def signal(self) -> Signal | None:
+        """What the module said last about its reception; None when it has not."""
+        return self._health.signal
 
     @property
     def datagrams_whole(self) -> bool:

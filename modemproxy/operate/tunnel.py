@@ -17,6 +17,7 @@ from modemproxy.surfaces.bridge import bridge
 from modemproxy.surfaces.dial import Dialer
 from modemproxy.surfaces.proxying.hosts import clean_host
 from modemproxy.surfaces.relay import RelayOptions
+from modemproxy.surfaces.roster import Roster
 from modemproxy.surfaces.visit import Visit
 
 #: In whose name links are opened.
@@ -27,11 +28,15 @@ _PORT_MAX: Final = 65535
 class Tunnels:
     """Opens a connection for whoever asks on the admin socket."""
 
-    def __init__(self, gate: SessionGate, timeouts: Timeouts) -> None:
+    def __init__(
+        self, gate: SessionGate, timeouts: Timeouts, roster: Roster | None = None
+    ) -> None:
         """Args:
         gate: where sessions are waited for.
         timeouts: of the configuration.
+        roster: is told of every connection.
         """
+        self._roster = roster or Roster()
         self._dialer = Dialer(gate, timeouts, OWNER, "interactive")
         self._options = RelayOptions(half_close_s=timeouts.half_close_s)
 
@@ -43,12 +48,13 @@ class Tunnels:
         """
         host, port = _destination(request)
         client = LocalConnection(caller.stream, caller.ahead)
-        visit = Visit(OWNER, caller.name, f"{host}:{port}")
+        visit = Visit(OWNER, caller.name, f"{host}:{port}", kind=OWNER)
+        visit.host = ""  # a process of this machine
         outcome = Outcome()
         try:
-            with visit.recorded():
+            with self._roster.recorded(visit):
                 async with AsyncExitStack() as stack:
-                    link = await self._open(stack, client, caller, (host, port))
+                    link = await self._open(stack, client, caller, visit, (host, port))
                     await outcome.hand_over(caller.stream, json_line({"ok": True}))
                     await bridge(client, link, self._options, visit.traffic)
         finally:
@@ -61,10 +67,11 @@ class Tunnels:
         stack: AsyncExitStack,
         client: LocalConnection,
         caller: Caller,
+        visit: Visit,
         destination: tuple[str, int],
     ) -> Link:
         try:
-            return await self._dialer.open(stack, client, "", *destination)
+            return await self._dialer.open(stack, client, visit, *destination)
         except ModemProxyError as error:
             why = error.reason if isinstance(error, LinkRefused) else str(error)
             await caller.stream.send_all(json_line({"ok": False, "error": why}))

@@ -27,6 +27,8 @@ class Access:
         self._max_clients = max_clients
         self._max_per_client = max_per_client
         self._inside: Counter[str] = Counter()
+        #: Why nobody may come in at present; empty when the rules alone decide.
+        self.closed = ""
 
     @property
     def clients(self) -> int:
@@ -50,12 +52,22 @@ class Access:
                 del self._inside[host]
 
     def _check(self, host: str) -> None:
-        if not self._is_allowed(host):
-            raise Denied("its address is not in allow")
+        self.check_address(host)
         if self._max_clients and self.clients >= self._max_clients:
             raise Denied(f"max_clients ({self._max_clients}) reached")
         if self._max_per_client and self._inside[host] >= self._max_per_client:
             raise Denied(f"max_per_client ({self._max_per_client}) reached")
+
+    def check_address(self, host: str) -> None:
+        """Look at what does not depend on who else is in.
+
+        Raises:
+            Denied: it may not come in.
+        """
+        if self.closed:
+            raise Denied(self.closed)
+        if not self._is_allowed(host):
+            raise Denied("its address is not in allow")
 
     def _is_allowed(self, host: str) -> bool:
         if not self._allow:

@@ -8,10 +8,12 @@ import trio
 from modemproxy.config import Config, Dns, Endpoint, Forward, Proxy, exposed
 from modemproxy.errors import ConfigError
 from modemproxy.module.lifecycle import SessionGate
+from modemproxy.surfaces.access import Access
 from modemproxy.surfaces.dns import NAME as DNS
 from modemproxy.surfaces.dns import DnsListener
 from modemproxy.surfaces.http_proxy import HttpProxy
 from modemproxy.surfaces.listening import bind_tcp
+from modemproxy.surfaces.roster import Roster
 from modemproxy.surfaces.socks import SocksProxy
 from modemproxy.surfaces.tcp import TcpForward
 from modemproxy.surfaces.udp import UdpForward
@@ -28,26 +30,36 @@ class Surface(Protocol):
     Attributes:
         name: of the forward or proxy, or ``dns``.
         port: the host port in fact bound.
+        kind: ``tcp``, ``udp``, ``socks5``, ``http`` or ``dns``.
+        access: who may come in.
     """
 
     name: str
     port: int
+    access: Access
+
+    @property
+    def kind(self) -> str:
+        """What kind of listener it is."""
 
     async def serve(self, handlers: trio.Nursery) -> None:
         """Accept until cancelled; serve those who came in ``handlers``."""
 
 
-def open_surfaces(config: Config, gate: SessionGate) -> list[Surface]:
+def open_surfaces(
+    config: Config, gate: SessionGate, roster: Roster | None = None
+) -> list[Surface]:
     """Bind every listener of the configuration.
 
     Args:
         config: the whole of it.
         gate: where clients wait for the module.
+        roster: is told of every client.
 
     Raises:
         ConfigError: host ports cannot be bound; says which, all of them.
     """
-    opening = _Opening(config, gate)
+    opening = _Opening(config, gate, roster or Roster())
     for forward in config.forwards:
         opening.add_forward(forward)
     for proxy in config.proxies:
@@ -60,7 +72,8 @@ def open_surfaces(config: Config, gate: SessionGate) -> list[Surface]:
 class _Opening:
     """Collects what could be bound, and what could not."""
 
-    def __init__(self, config: Config, gate: SessionGate) -> None:
+    def __init__(self, config: Config, gate: SessionGate, roster: Roster) -> None:
+        self._roster = roster
         self._config = config
         self._gate = gate
         self._surfaces: list[Surface] = []
@@ -76,10 +89,12 @@ class _Opening:
         try:
             if forward.protocol == "udp":
                 port = bind_udp(forward.name, forward.listen)
-                self._add(UdpForward(forward, port, gate, timeouts), forward.listen)
+                udp = UdpForward(forward, port, gate, timeouts, self._roster)
+                self._add(udp, forward.listen)
             else:
                 listener = bind_tcp(forward.name, forward.listen)
-                self._add(TcpForward(forward, listener, gate, timeouts), forward.listen)
+                tcp = TcpForward(forward, listener, gate, timeouts, self._roster)
+                self._add(tcp, forward.listen)
         except ConfigError as error:
             self._problems += error.problems
 
@@ -90,7 +105,8 @@ class _Opening:
         except ConfigError as error:
             self._problems += error.problems
             return
-        self._add(kind(proxy, listener, self._gate, self._config.timeouts), proxy.listen)
+        timeouts = self._config.timeouts
+        self._add(kind(proxy, listener, self._gate, timeouts, self._roster), proxy.listen)
         if exposed(proxy.listen) and not proxy.users:
             log.warning(
                 "%s: ANYBODY whom allow lets in can use the mobile connection: it has no users",
@@ -104,7 +120,9 @@ class _Opening:
         except ConfigError as error:
             self._problems += error.problems
             return
-        listener = DnsListener(dns, ports, self._gate, config.timeouts, config.modem)
+        listener = DnsListener(
+            dns, ports, self._gate, config.timeouts, config.modem, self._roster
+        )
         self._add(listener, dns.listen)
 
     def _add(self, surface: Surface, listen: Endpoint) -> None:

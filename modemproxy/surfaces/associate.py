@@ -15,6 +15,7 @@ import trio
 
 from modemproxy.errors import ModemProxyError
 from modemproxy.module.datagram_out import MAX_DATAGRAM
+from modemproxy.surfaces.dial import Nobody
 from modemproxy.surfaces.guard import contained
 from modemproxy.surfaces.proxy import ProxyDesk
 from modemproxy.surfaces.proxying.outcomes import DestinationDenied
@@ -136,7 +137,9 @@ class Association:
         dialer = self._desk.dialer
         try:
             async with AsyncExitStack() as stack:
-                await session.run(await dialer.open_datagrams(stack, self._visit.host, *key))
+                await session.run(
+                    await dialer.open_datagrams(stack, Nobody(self._visit.host), *key)
+                )
         except ModemProxyError as error:
             session.drop_all()
             await trio.sleep(_PAUSE_S)

@@ -21,6 +21,39 @@ _WATCH_S: Final = 0.5
 OpenT = TypeVar("OpenT")
 
 
+class Guest(Protocol):
+    """For whom a link is opened; is told how far that has come."""
+
+    @property
+    def host(self) -> str:
+        """The client's address; empty when there is none."""
+
+    def note_asked(self) -> None:
+        """It waits for the module, and for a link."""
+
+    def note_number(self, number: int) -> None:
+        """A link of the module is its own, and is being opened."""
+
+    def note_open(self) -> None:
+        """The link is open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nobody:
+    """A guest that has no line of its own in the log."""
+
+    host: str = ""
+
+    def note_asked(self) -> None:
+        """Nothing to note."""
+
+    def note_number(self, number: int) -> None:
+        """Nothing to note."""
+
+    def note_open(self) -> None:
+        """Nothing to note."""
+
+
 class Waiting(Protocol):
     """A client, while nothing is read from it."""
 
@@ -45,19 +78,20 @@ class Dialer:
     owner: str
     traffic_class: str = "normal"
 
-    def claim(self, client_host: str) -> Claim:
+    def claim(self, guest: Guest) -> Claim:
         """Say for whom a link is wanted."""
-        return Claim(self.owner, client_host, WEIGHTS[self.traffic_class])
+        weight = WEIGHTS[self.traffic_class]
+        return Claim(self.owner, guest.host, weight, on_number=guest.note_number)
 
     async def open(
-        self, stack: AsyncExitStack, client: Waiting, client_host: str, host: str, port: int
+        self, stack: AsyncExitStack, client: Waiting, guest: Guest, host: str, port: int
     ) -> Link:
         """Open a link; the wait for service, for a number and the open share ``connect_s``.
 
         Args:
             stack: closes the link in the end.
             client: is watched meanwhile.
-            client_host: its address.
+            guest: the same, as the log and the queue know it.
             host: the far host, for the module to look up.
             port: the far port.
 
@@ -72,15 +106,18 @@ class Dialer:
             opening = session.open_link(
                 host,
                 port,
-                claim=self.claim(client_host),
+                claim=self.claim(guest),
                 queue_s=self.timeouts.queue_s,
             )
             return await stack.enter_async_context(opening)
 
-        return await while_waiting(client, connect, self.timeouts.connect_s)
+        guest.note_asked()
+        link = await while_waiting(client, connect, self.timeouts.connect_s)
+        guest.note_open()
+        return link
 
     async def open_datagrams(
-        self, stack: AsyncExitStack, client_host: str, host: str, port: int
+        self, stack: AsyncExitStack, guest: Guest, host: str, port: int
     ) -> DatagramLink:
         """Open a link for datagrams; as ``open``, but nobody is watched.
 
@@ -88,15 +125,18 @@ class Dialer:
             NotReady: it took too long.
             ModemProxyError: it failed.
         """
+        guest.note_asked()
         with trio.move_on_after(self.timeouts.connect_s):
             session = await self.gate.wait_session()
             opening = session.open_datagrams(
                 host,
                 port,
-                claim=self.claim(client_host),
+                claim=self.claim(guest),
                 queue_s=self.timeouts.queue_s,
             )
-            return await stack.enter_async_context(opening)
+            link = await stack.enter_async_context(opening)
+            guest.note_open()
+            return link
         raise NotReady(f"not connected within {self.timeouts.connect_s:g} s")
 
 

@@ -38,6 +38,7 @@ from modemproxy.surfaces.proxying.dnswire import (
 )
 from modemproxy.surfaces.proxying.hosts import UnfitHost
 from modemproxy.surfaces.resolver import NotFound, Resolver, Unavailable
+from modemproxy.surfaces.roster import Roster
 from modemproxy.surfaces.udp_socket import HostPort, Peer
 from modemproxy.surfaces.upstream import NoAnswer, Upstream
 from modemproxy.surfaces.visit import Visit
@@ -64,11 +65,14 @@ class DnsListener:
     """Serves the DNS listener.
 
     Attributes:
-        name: ``dns``.
+        name, kind: ``dns``.
+        access: who may come in.
         port: the host port in fact bound, the same for UDP and TCP.
         unfit: how many names were refused that must not reach the module.
         dropped: datagrams not answered: not allowed, no questions, or too many at once.
     """
+
+    kind: Final = "dns"
 
     def __init__(
         self,
@@ -77,6 +81,7 @@ class DnsListener:
         gate: SessionGate,
         timeouts: Timeouts,
         modem: ModemConfig,
+        roster: Roster | None = None,
     ) -> None:
         """Args:
         dns: of the configuration.
@@ -84,14 +89,18 @@ class DnsListener:
         gate: where sessions are waited for.
         timeouts: of the configuration.
         modem: addresses that its PDP context can not use are not given.
+        roster: is told of every client that connects.
         """
         self.name = NAME
         self.port = ports[0].port
         self.unfit = 0
         self.dropped = 0
         self._udp = ports[0]
-        self._access = Access(allow=dns.allow, max_clients=0, max_per_client=0)
-        self._entrance = Entrance(NAME, ports[1], self._tcp_access(dns), self._serve_tcp)
+        self.access = Access(allow=dns.allow, max_clients=_MOST_CONNECTIONS, max_per_client=0)
+        self._roster = roster or Roster()
+        self._entrance = Entrance(
+            NAME, ports[1], self.access, self._serve_tcp, kind=self.kind, roster=roster
+        )
         # Without an APN the module's own context is used, of a kind that nobody here knows.
         self._families = _FAMILIES["IPV4V6" if modem.apn is None else modem.ip_type]
         self._resolver = Resolver(gate)
@@ -100,10 +109,6 @@ class DnsListener:
         self._asking = 0
         self._stopping = False
         self._quiet_until = 0.0
-
-    @staticmethod
-    def _tcp_access(dns: Dns) -> Access:
-        return Access(allow=dns.allow, max_clients=_MOST_CONNECTIONS, max_per_client=0)
 
     async def serve(self, handlers: trio.Nursery) -> None:
         """Take questions until cancelled; they are answered in ``handlers``."""
@@ -126,12 +131,12 @@ class DnsListener:
 
     def _take(self, data: bytes, peer: Peer, handlers: trio.Nursery) -> None:
         try:
-            with self._access.admitted(peer.host):
-                pass
+            self.access.check_address(peer.host)
             if self._asking >= _MOST_ASKING:
                 raise Denied(f"{_MOST_ASKING} questions are being answered already")
         except Denied as error:
             self.dropped += 1
+            self._roster.refuse(NAME)
             self._complain(f"{peer} refused: {error}")
             return
         self._asking += 1

@@ -12,6 +12,7 @@ import trio
 from modemproxy.surfaces.access import Access, Denied
 from modemproxy.surfaces.client import ClientConnection
 from modemproxy.surfaces.guard import contained
+from modemproxy.surfaces.roster import Roster
 from modemproxy.surfaces.visit import Visit
 
 log = logging.getLogger(__name__)
@@ -24,7 +25,9 @@ class Entrance:
 
     Attributes:
         name: of the forward or proxy.
+        kind: ``tcp``, ``socks5``, ``http`` or ``dns``.
         port: the host port in fact bound.
+        access: who may come in.
     """
 
     def __init__(
@@ -35,6 +38,8 @@ class Entrance:
         serve: Serve,
         *,
         target: str = "?",
+        kind: str = "tcp",
+        roster: Roster | None = None,
     ) -> None:
         """Args:
         name: of the forward or proxy.
@@ -43,11 +48,15 @@ class Entrance:
         serve: serves one client; what it raises of the kind that a client can suffer
             becomes the reason in the log.
         target: where clients are led to, when that is known beforehand.
+        kind: of listener, for the roster.
+        roster: is told of every client.
         """
         self.name = name
         self.port: int = listener.socket.getsockname()[1]
         self._listener = listener
-        self._access = access
+        self.kind = kind
+        self.access = access
+        self._roster = roster or Roster()
         self._serve = serve
         self._target = target
 
@@ -60,7 +69,12 @@ class Entrance:
 
     async def handle(self, client: ClientConnection) -> None:
         """Serve one client, if it may come in, and close its connection."""
-        visit = Visit(self.name, client.peer, self._target)
+        visit = Visit(
+            self.name,
+            client.peer,
+            self._target,
+            kind=self.kind,
+        )
         try:
             with contained(f"{self.name}: {visit.peer}"):
                 await self._admit(client, visit)
@@ -70,7 +84,8 @@ class Entrance:
 
     async def _admit(self, client: ClientConnection, visit: Visit) -> None:
         try:
-            with self._access.admitted(visit.host), visit.recorded():
+            with self.access.admitted(visit.host), self._roster.recorded(visit):
                 await self._serve(client, visit)
         except Denied as error:
+            self._roster.refuse(self.name)
             log.warning("%s: %s refused: %s", self.name, visit.peer, error)

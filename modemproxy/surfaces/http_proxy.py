@@ -14,6 +14,7 @@ from modemproxy.surfaces.proxy import ProxyDesk
 from modemproxy.surfaces.proxying.http_body import BadBody, RequestBody
 from modemproxy.surfaces.proxying.http_connect import Connect, Forward, HttpProxyServer
 from modemproxy.surfaces.proxying.outcomes import Verdict
+from modemproxy.surfaces.roster import Roster
 from modemproxy.surfaces.visit import Visit
 
 
@@ -30,15 +31,18 @@ class HttpProxy(Entrance):
         listener: trio.SocketListener,
         gate: SessionGate,
         timeouts: Timeouts,
+        roster: Roster | None = None,
     ) -> None:
         """Args:
         proxy: of the configuration.
         listener: its port, bound (``listening.bind_tcp``).
         gate: where sessions are waited for.
         timeouts: of the configuration.
+        roster: is told of every client.
         """
         self.desk = ProxyDesk(proxy, gate, timeouts)
-        super().__init__(proxy.name, listener, self.desk.access, self._talk)
+        access = self.desk.access
+        super().__init__(proxy.name, listener, access, self._talk, kind="http", roster=roster)
 
     async def _talk(self, client: ClientConnection, visit: Visit) -> None:
         server = HttpProxyServer(self.desk.users)

@@ -115,7 +115,7 @@ class ProxyDesk:
     ) -> None:
         """Tell a client what its protocol has to say; guessing passwords takes its time."""
         self.refusals[refused.why] += 1
-        visit.traffic.end = f"refused: {refused.reason}"
+        visit.note_refused(refused.reason)
         if refused.why in _SUSPICIOUS:
             log.warning("%s: %s: %s", visit.surface, visit.peer, refused.reason)
         if refused.why is Why.WRONG_LOGIN:
@@ -141,9 +141,9 @@ class ProxyDesk:
         visit.target = name_of(host, port)
         try:
             self.check_destination(host, port)
-            return await self.dialer.open(stack, client, visit.host, host, port)
+            return await self.dialer.open(stack, client, visit, host, port)
         except ModemProxyError as error:
-            visit.traffic.end = f"refused: {error}"
+            visit.note_refused(error)
             return verdict(error)
 
     def check_destination(self, host: str, port: int) -> None:

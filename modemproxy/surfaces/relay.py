@@ -85,11 +85,19 @@ class RelayOptions:
 
 @dataclass(slots=True)
 class Traffic:
-    """What a relay moved, and how it ended, for the log."""
+    """What a relay moved, and how it ended, for the log.
+
+    Attributes:
+        up, down: bytes to the far side, and to the client.
+        end: how it ended, in words.
+        timed_out: it ended because nothing moved any more.
+        moved_at: when something last moved (trio's clock).
+    """
 
     up: int = 0
     down: int = 0
     end: str = ""
+    timed_out: bool = False
     moved_at: float = field(default_factory=trio.current_time)
 
 
@@ -244,6 +252,7 @@ class _Relay:
             await trio.sleep_until(idle_at)
             await self._far.look()
         await self._far.wait_delivered()
+        self._traffic.timed_out = True
         self._end_early(f"idle for {limit:g} s", scope)
 
     async def _moved(self, *, up: int = 0, down: int = 0) -> None:

@@ -26,6 +26,7 @@ from modemproxy.surfaces.guard import contained
 from modemproxy.surfaces.proxying.proxy_protocol import proxy_header
 from modemproxy.surfaces.rate import Rate
 from modemproxy.surfaces.relay import RelayOptions
+from modemproxy.surfaces.roster import Roster
 from modemproxy.surfaces.visit import Visit, name_of
 
 log = logging.getLogger(__name__)
@@ -35,25 +36,35 @@ _NO_ADDRESS: Final = "0.0.0.0"
 
 
 class FarServers:
-    """Serves the far clients of all servers."""
+    """Serves the far clients of all servers.
+
+    Attributes:
+        desks: one for each server, in their order.
+    """
 
     def __init__(
-        self, servers: Sequence[Server], gate: SessionGate, timeouts: Timeouts
+        self,
+        servers: Sequence[Server],
+        gate: SessionGate,
+        timeouts: Timeouts,
+        roster: Roster | None = None,
     ) -> None:
         """Args:
         servers: of the configuration; a far client names its own by the index in them.
         gate: the session, for the module's address.
         timeouts: of the configuration.
+        roster: is told of every far client.
         """
-        self._desks = [_ServerDesk(server, gate, timeouts) for server in servers]
+        roster = roster or Roster()
+        self.desks = [ServerDesk(server, gate, timeouts, roster) for server in servers]
         self._handlers: trio.Nursery | None = None
 
     def receive(self, far: FarClient) -> None:
         """Take a far client: it is served, or its link is closed at once. Never waits."""
-        if self._handlers is None or not 0 <= far.server < len(self._desks):
+        if self._handlers is None or not 0 <= far.server < len(self.desks):
             far.link.abort()
             return
-        self._handlers.start_soon(self._desks[far.server].handle, far)
+        self._handlers.start_soon(self.desks[far.server].handle, far)
 
     async def serve(self, handlers: trio.Nursery) -> None:
         """Let far clients in until cancelled; they are served in ``handlers``."""
@@ -75,14 +86,26 @@ class _FarWaiting:
         return self._link.reset is not None
 
 
-class _ServerDesk:
-    """One server's rules."""
+class ServerDesk:
+    """One server's rules.
 
-    def __init__(self, server: Server, gate: SessionGate, timeouts: Timeouts) -> None:
+    Attributes:
+        name: the server's.
+        kind: ``server``.
+        access: who may come in.
+    """
+
+    kind: Final = "server"
+
+    def __init__(
+        self, server: Server, gate: SessionGate, timeouts: Timeouts, roster: Roster
+    ) -> None:
+        self.name = server.name
+        self._roster = roster
         self._server = server
         self._gate = gate
         self._connect_s = timeouts.connect_s
-        self._access = Access(
+        self.access = Access(
             allow=server.allow,
             max_clients=server.max_clients,
             max_per_client=server.max_per_client,
@@ -97,7 +120,12 @@ class _ServerDesk:
     async def handle(self, far: FarClient) -> None:
         """Serve a far client, if it may come in, and close its link."""
         server = self._server
-        visit = Visit(server.name, name_of(far.host, far.port), str(server.connect))
+        visit = Visit(
+            server.name,
+            name_of(far.host, far.port),
+            str(server.connect),
+            kind=self.kind,
+        )
         try:
             with contained(f"{server.name}: {visit.peer}"):
                 await self._admit(far, visit)
@@ -106,14 +134,17 @@ class _ServerDesk:
 
     async def _admit(self, far: FarClient, visit: Visit) -> None:
         try:
-            with self._access.admitted(far.host), visit.recorded():
+            with self.access.admitted(far.host), self._roster.recorded(visit):
+                visit.note_number(far.link.number)
                 await self._serve(far, visit)
         except Denied as error:
+            self._roster.refuse(self.name)
             log.warning("%s: far client %s refused: %s", visit.surface, visit.peer, error)
 
     async def _serve(self, far: FarClient, visit: Visit) -> None:
         async with AsyncExitStack() as stack:
             backend = await self._connect(stack, far)
+            visit.note_open()
             await backend.send_all(self._header(far))
             await bridge(backend, far.link, self._options, visit.traffic)
 

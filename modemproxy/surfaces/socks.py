@@ -15,6 +15,7 @@ from modemproxy.surfaces.entrance import Entrance
 from modemproxy.surfaces.proxy import ProxyDesk
 from modemproxy.surfaces.proxying.outcomes import Verdict
 from modemproxy.surfaces.proxying.socks5 import Associate, Connect, Reply, Socks5Server
+from modemproxy.surfaces.roster import Roster
 from modemproxy.surfaces.udp_socket import bind_udp
 from modemproxy.surfaces.visit import Visit
 
@@ -34,15 +35,18 @@ class SocksProxy(Entrance):
         listener: trio.SocketListener,
         gate: SessionGate,
         timeouts: Timeouts,
+        roster: Roster | None = None,
     ) -> None:
         """Args:
         proxy: of the configuration.
         listener: its port, bound (``listening.bind_tcp``).
         gate: where sessions are waited for.
         timeouts: of the configuration.
+        roster: is told of every client.
         """
         self.desk = ProxyDesk(proxy, gate, timeouts)
-        super().__init__(proxy.name, listener, self.desk.access, self._talk)
+        access = self.desk.access
+        super().__init__(proxy.name, listener, access, self._talk, kind="socks5", roster=roster)
 
     async def _talk(self, client: ClientConnection, visit: Visit) -> None:
         server = Socks5Server(self.desk.users)
@@ -76,7 +80,7 @@ class SocksProxy(Entrance):
         try:
             relay_port = bind_udp(self.name, Endpoint(client.local_host, 0))
         except ConfigError as error:
-            visit.traffic.end = f"refused: {error}"
+            visit.note_refused(error)
             await client.dismiss(server.refuse(Reply.GENERAL_FAILURE))
             return
         association = Association(relay_port, self.desk, visit, wish.port)

@@ -18,6 +18,7 @@ from modemproxy.surfaces.dial import Dialer
 from modemproxy.surfaces.entrance import Entrance
 from modemproxy.surfaces.rate import Rate
 from modemproxy.surfaces.relay import RelayOptions
+from modemproxy.surfaces.roster import Roster
 from modemproxy.surfaces.visit import Visit
 
 
@@ -30,12 +31,14 @@ class TcpForward(Entrance):
         listener: trio.SocketListener,
         gate: SessionGate,
         timeouts: Timeouts,
+        roster: Roster | None = None,
     ) -> None:
         """Args:
         forward: of the configuration.
         listener: its port, bound (``listening.bind_tcp``).
         gate: where sessions are waited for.
         timeouts: of the configuration.
+        roster: is told of every client.
         """
         access = Access(
             allow=forward.allow,
@@ -43,7 +46,12 @@ class TcpForward(Entrance):
             max_per_client=forward.max_per_client,
         )
         super().__init__(
-            forward.name, listener, access, self._connect, target=str(forward.connect)
+            forward.name,
+            listener,
+            access,
+            self._connect,
+            target=str(forward.connect),
+            roster=roster,
         )
         self._far = forward.connect
         self._dialer = Dialer(gate, timeouts, forward.name, forward.traffic_class)
@@ -57,5 +65,5 @@ class TcpForward(Entrance):
     async def _connect(self, client: ClientConnection, visit: Visit) -> None:
         far = self._far
         async with AsyncExitStack() as stack:
-            link = await self._dialer.open(stack, client, visit.host, far.host, far.port)
+            link = await self._dialer.open(stack, client, visit, far.host, far.port)
             await bridge(client, link, self._options, visit.traffic)

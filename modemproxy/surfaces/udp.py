@@ -23,8 +23,10 @@ from modemproxy.surfaces.access import Access, Denied
 from modemproxy.surfaces.dial import Dialer
 from modemproxy.surfaces.guard import contained
 from modemproxy.surfaces.rate import Rate
+from modemproxy.surfaces.roster import Roster
 from modemproxy.surfaces.udp_session import OPENING_AGE_S, UdpSession, UdpTraffic
 from modemproxy.surfaces.udp_socket import HostPort, Peer
+from modemproxy.surfaces.visit import Visit
 
 log = logging.getLogger(__name__)
 
@@ -43,19 +45,30 @@ class UdpForward:
 
     Attributes:
         name: the forward's.
+        kind: ``udp``.
+        access: who may come in.
         port: the host port in fact bound.
         traffic: of all sessions that have ended.
     """
 
+    kind: Final = "udp"
+
     def __init__(
-        self, forward: Forward, port: HostPort, gate: SessionGate, timeouts: Timeouts
+        self,
+        forward: Forward,
+        port: HostPort,
+        gate: SessionGate,
+        timeouts: Timeouts,
+        roster: Roster | None = None,
     ) -> None:
         """Args:
         forward: the configuration, with ``protocol: udp``.
         port: bound by ``bind_udp()``; closed when serving has ended.
         gate: where clients wait for a session of the module.
         timeouts: of the configuration.
+        roster: is told of every session.
         """
+        self._roster = roster or Roster()
         self.name = forward.name
         self.port = port.port
         self.traffic = UdpTraffic()
@@ -63,7 +76,7 @@ class UdpForward:
         self._port = port
         self._dialer = Dialer(gate, timeouts, forward.name, forward.traffic_class)
         self._rate = Rate(forward.rate)
-        self._access = Access(
+        self.access = Access(
             allow=forward.allow,
             max_clients=forward.max_clients,
             max_per_client=forward.max_per_client,
@@ -110,9 +123,10 @@ class UdpForward:
         try:
             if len(self._sessions) >= _MOST_SESSIONS:
                 raise Denied(f"{_MOST_SESSIONS} clients are served already")
-            stay.enter_context(self._access.admitted(peer.host))
+            stay.enter_context(self.access.admitted(peer.host))
         except Denied as error:
             self.traffic.refused += 1
+            self._roster.refuse(self.name)
             self._complain(f"{peer} refused: {error}")
             return None
         session = UdpSession(peer, self._port, self._rate, self._forward.idle_timeout_s)
@@ -128,32 +142,46 @@ class UdpForward:
             log.warning("%s: %s", self.name, what)
 
     async def _serve_session(self, session: UdpSession, stay: ExitStack) -> None:
-        started = trio.current_time()
+        visit = Visit(
+            self.name,
+            str(session.peer),
+            str(self._forward.connect),
+            kind=self.kind,
+            moved=session.traffic,
+        )
         try:
-            with stay, contained(f"{self.name}: {session.peer}"), session.scope:
-                await self._run_session(session)
+            guard = contained(f"{self.name}: {session.peer}")
+            with stay, guard, session.scope, self._roster.recorded(visit):
+                await self._stay(session, visit)
         finally:
-            session.end = session.end or "the proxy is stopping"
-            session.drop_all()
             if self._sessions.get(session.peer) is session:
                 del self._sessions[session.peer]
             self.traffic.add(session.traffic)
             self._close_when_empty()
-            self._log_end(session, trio.current_time() - started)
+
+    async def _stay(self, session: UdpSession, visit: Visit) -> None:
+        traffic = session.traffic
+        try:
+            await self._run_session(session, visit)
+        finally:
+            session.end = session.end or "the proxy is stopping"
+            session.drop_all()
+            visit.note_end(session.end, session.failure, timed_out=session.timed_out)
+            visit.note = (
+                f"{traffic.sent}+{traffic.received} datagrams, {traffic.dropped} dropped"
+            )
 
     def _close_when_empty(self) -> None:
         if self._stopping and not self._sessions:
             self._port.close()
 
-    async def _run_session(self, session: UdpSession) -> None:
+    async def _run_session(self, session: UdpSession, visit: Visit) -> None:
         """Open a link and use it; a client whose link can not be opened waits a while."""
         far = self._forward.connect
         try:
             async with AsyncExitStack() as stack:
                 with session.opening:
-                    link = await self._dialer.open_datagrams(
-                        stack, session.peer.host, far.host, far.port
-                    )
+                    link = await self._dialer.open_datagrams(stack, visit, far.host, far.port)
                 if session.opening.cancelled_caught:
                     raise NotReady(f"none within {OPENING_AGE_S:g} s of its last datagram")
                 self._warn_of_merging(link)
@@ -161,6 +189,7 @@ class UdpForward:
         except ModemProxyError as error:
             session.drop_all()
             await trio.sleep(_PAUSE_S)
+            visit.note_refused(error)
             session.end = f"no link: {error}"
 
     def _warn_of_merging(self, link: DatagramLink) -> None:
@@ -172,19 +201,3 @@ class UdpForward:
                 self.name,
             )
         self._whole = link.whole
-
-    def _log_end(self, session: UdpSession, seconds: float) -> None:
-        traffic = session.traffic
-        log.info(
-            "%s: %s -> %s: %d up, %d down, %d+%d datagrams, %d dropped, %.1f s, %s",
-            self.name,
-            session.peer,
-            self._forward.connect,
-            traffic.up,
-            traffic.down,
-            traffic.sent,
-            traffic.received,
-            traffic.dropped,
-            seconds,
-            session.end,
-        )

@@ -66,6 +66,8 @@ class UdpSession:
         peer: the client.
         traffic: what was moved.
         end: why it ended; empty before.
+        failure: what ended its link, if that was it.
+        timed_out: nothing moved any more.
         scope: of the task that serves it.
         opening: of the wait for its link, over when nothing that waits is fresh any more.
     """
@@ -80,6 +82,8 @@ class UdpSession:
         self.peer = peer
         self.traffic = UdpTraffic()
         self.end = ""
+        self.failure: BaseException | None = None
+        self.timed_out = False
         self.scope = trio.CancelScope()
         self.opening = trio.CancelScope()
         self._port = port
@@ -116,6 +120,7 @@ class UdpSession:
                 nursery.start_soon(self._uplink, link, nursery.cancel_scope)
                 nursery.start_soon(self._downlink, link, nursery.cancel_scope)
                 await self._watch_idle()
+                self.timed_out = True
                 self._finish(f"idle for {self._idle_timeout_s:g} s", nursery.cancel_scope)
         finally:
             self.traffic.sent += link.sent
@@ -147,6 +152,7 @@ class UdpSession:
                 self._news = trio.Event()
                 await self._news.wait()
         except trio.BrokenResourceError as error:
+            self.failure = error
             self._finish(f"link ended: {error}", scope)
 
     async def _downlink(self, link: DatagramLink, scope: trio.CancelScope) -> None:
@@ -161,6 +167,7 @@ class UdpSession:
                 self._moved_at = trio.current_time()
                 await self._rate.pay(len(data))
         except trio.BrokenResourceError as error:
+            self.failure = error
             self._finish(f"link ended: {error}", scope)
 
     async def _watch_idle(self) -> None:

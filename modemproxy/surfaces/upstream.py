@@ -16,7 +16,7 @@ import trio
 from modemproxy.config import Endpoint
 from modemproxy.errors import ModemProxyError, first_error
 from modemproxy.module.datagram_link import DatagramLink
-from modemproxy.surfaces.dial import Dialer
+from modemproxy.surfaces.dial import Dialer, Nobody
 from modemproxy.surfaces.guard import contained
 from modemproxy.surfaces.proxying.dnspassing import answers, frame, question_for_server
 from modemproxy.surfaces.proxying.dnswire import Query
@@ -113,7 +113,7 @@ class Upstream:
         try:
             async with AsyncExitStack() as stack:
                 dialer = self._dialer
-                link = await dialer.open_datagrams(stack, "", server.host, server.port)
+                link = await dialer.open_datagrams(stack, Nobody(), server.host, server.port)
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._take_replies, link)
                     await self._send_questions(link, questions)
@@ -160,7 +160,9 @@ class Upstream:
         """Send a message over a connection of its own; return the first that comes back."""
         server = self._server
         async with AsyncExitStack() as stack:
-            link = await self._dialer.open(stack, _Patient(), "", server.host, server.port)
+            link = await self._dialer.open(
+                stack, _Patient(), Nobody(), server.host, server.port
+            )
             await link.send_all(message)
             got = b""
             while len(got) < 2 or len(got) < 2 + int.from_bytes(got[:2], "big"):

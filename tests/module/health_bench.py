@@ -10,6 +10,7 @@ import trio
 
 from modemproxy.at.commands import Command
 from modemproxy.at.results import Dialect, Failure, Refused
+from modemproxy.at.subscription import Signal
 from modemproxy.errors import ModemProxyError
 from modemproxy.line.scheduler import Scheduler
 from modemproxy.module.claims import Claim
@@ -68,6 +69,7 @@ class HealthBench:
             "+CEREG?": 1,
             "+CGREG?": 1,
             "+CPIN?": "READY",
+            "+CSQ": Signal(20, 99),
         }
         self.asked: list[tuple[float, str, float | None]] = []
         self.failures: list[tuple[float, ModemProxyError]] = []

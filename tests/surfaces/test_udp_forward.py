@@ -145,7 +145,7 @@ async def test_a_link_that_ends_ends_the_session_quietly_and_another_follows(
         s.host.say(b"2")
         await trio.sleep(1)
         assert s.links[1].out == [b"2"]
-    lines = [record.message for record in caplog.records if record.name.endswith("udp")]
+    lines = [record.message for record in caplog.records if record.name.endswith("access")]
     assert "link ended: gave way to somebody" in lines[0]
     assert "1 up, 0 down, 1+0 datagrams" in lines[0]
     assert max(record.levelno for record in caplog.records) == logging.INFO
