@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import trio
 
-from modemproxy.config import Config, ModemConfig, Timeouts
+from modemproxy.config import Config, ModemConfig, Server, Timeouts
 from modemproxy.emulator.faults_cable import MemoryCable
 from modemproxy.emulator.module import EmulatedModule
 from modemproxy.errors import LineClosed
@@ -24,6 +24,7 @@ class Setting:
     Attributes:
         profile: options of the module's dialect.
         modem, timeouts: keys of the configuration.
+        servers: on the module; ``World.on_far_client`` is handed their clients.
         prepare: called with the module before the line is plugged in, not in the calm run.
         autostart: the proxy is up before the body begins.
         pace: the line runs at its speed.
@@ -37,6 +38,7 @@ class Setting:
     profile: dict[str, Any] = field(default_factory=dict)
     modem: dict[str, Any] = field(default_factory=dict)
     timeouts: dict[str, Any] = field(default_factory=dict)
+    servers: tuple[Server, ...] = ()
     prepare: Callable[[EmulatedModule], None] = lambda module: None
     autostart: bool = True
     pace: bool = True
@@ -51,6 +53,7 @@ class Setting:
             modem=ModemConfig(port="/dev/emulated", **({"baudrate": BAUDRATE} | self.modem)),
             timeouts=Timeouts(**({"shutdown_s": 4} | self.timeouts)),
             forwards=(),
+            servers=self.servers,
             path=Path("matrix.yaml"),
         )
 

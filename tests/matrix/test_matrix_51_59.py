@@ -1,6 +1,6 @@
 """Rows F51 to F57 and F59: the port, the line's bytes, the network, and a client that idles.
 
-F58 (inbound servers) comes with its surface; F60 (UDP) too.
+F58 (servers on the module) and F60 (UDP) have files of their own.
 """
 
 from collections.abc import Callable

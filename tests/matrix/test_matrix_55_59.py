@@ -1,6 +1,6 @@
 """Rows F55 to F57 and F59: another process, the network, and a client that does not read.
 
-F58 (inbound servers) comes with its surface; so does F60 (UDP).
+F58 (servers on the module) and F60 (UDP) have files of their own.
 """
 
 import logging

@@ -23,6 +23,7 @@ from modemproxy.emulator.memory import MemoryInternet
 from modemproxy.emulator.module import EmulatedModule
 from modemproxy.emulator.profile import Profile
 from modemproxy.module.lifecycle import Lifecycle
+from modemproxy.module.pool import turn_away
 from modemproxy.module.session import Session
 from modemproxy.surfaces.tcp import TcpForward
 from tests.matrix.setting import BAUDRATE, CablePort, Setting
@@ -48,6 +49,7 @@ class World:
         calm: nothing is injected in this run.
         module, internet, cable, box: the emulator's; ``box`` holds the faults.
         lifecycle: the product's.
+        on_far_client: serves far clients of the setting's servers; nobody does at first.
         connections: the traffic, in order; ``probes`` are those of the harness.
         struck_at: when the first fault struck, virtual seconds; None before.
         clear_at: when the fault was over, where a row counts from there.
@@ -73,7 +75,13 @@ class World:
         nursery.start_soon(self.box.run)
         config = setting.config()
         self.timeouts = config.timeouts
-        self.lifecycle = Lifecycle(config, state=MemoryState(), open_port=self._open_port)
+        self.on_far_client = turn_away
+        self.lifecycle = Lifecycle(
+            config,
+            state=MemoryState(),
+            open_port=self._open_port,
+            on_far_client=lambda far: self.on_far_client(far),
+        )
         self.lifecycle._ladder.rng = random.Random(setting.seed)  # its jitter
         self.connections: list[Connection] = []
         self.probes: list[Connection] = []
