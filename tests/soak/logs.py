@@ -2,15 +2,13 @@
 
 import logging
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 import trio
 
 _KEPT: Final = 60_000
-#: What a forward says of a connection that is over: name, peer, ..., how it ended.
-_END_FIELDS: Final = 7
 
 
 class LogKeeper(logging.Handler):
@@ -33,7 +31,7 @@ class LogKeeper(logging.Handler):
         """Listen for as long as the body runs."""
         root, forwards = (
             logging.getLogger("modemproxy"),
-            logging.getLogger("modemproxy.surfaces.visit"),
+            logging.getLogger("modemproxy.access"),
         )
         levels = root.level, forwards.level, root.propagate
         root.setLevel(logging.DEBUG if self.verbose else logging.ERROR)
@@ -50,17 +48,16 @@ class LogKeeper(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take a record."""
-        if record.name == "modemproxy.surfaces.visit":
-            self._note_end(record.args)
+        if record.name == "modemproxy.access":
+            self._note_end(getattr(record, "fields", {}))
         if record.levelno >= logging.ERROR and record.exc_info:
             self._errors.append(self.format(record))
         if self.verbose:
             name = record.name.removeprefix("modemproxy.")
             self.say(f"{record.levelname[:1]} {name}: {self.format(record)}")
 
-    def _note_end(self, args: object) -> None:
-        if isinstance(args, tuple) and len(args) == _END_FIELDS:
-            self.ends[int(str(args[1]).rpartition(":")[2])] = str(args[-1])
+    def _note_end(self, fields: Mapping[str, Any]) -> None:
+        self.ends[int(fields["peer"].rpartition(":")[2])] = fields["end"]
 
     def say(self, line: str) -> None:
         """Add a line of the world's own."""
