@@ -88,6 +88,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_emulator_arguments(emulate)
     bench = commands.add_parser("bench", help="measure through an emulated module")
     _add_bench_arguments(bench)
+    doctor = commands.add_parser("doctor", help="why it does or does not work, step by step")
+    doctor.add_argument("--config", metavar="FILE", help="the configuration")
+    doctor.add_argument("--json", action="store_true", help="one JSON object at the end")
+    doctor.add_argument(
+        "--enter-pin", action="store_true", help="enter the configured PIN if the SIM asks"
+    )
     connect = commands.add_parser("connect", help="one connection on standard input and output")
     connect.add_argument("destination", metavar="HOST:PORT", help="where to, as ssh's %%h:%%p")
     connect.add_argument("--socket", metavar="PATH", help="the running proxy's admin socket")
@@ -158,6 +164,14 @@ def _bench(args: argparse.Namespace) -> int:
     return run(args)
 
 
+def _doctor(args: argparse.Namespace) -> int:
+    from modemproxy import logs
+    from modemproxy.operate.doctor.command import doctor
+
+    logs.set_up("error", "text")
+    return doctor(args.config, os.environ, as_json=args.json, pin=args.enter_pin)
+
+
 def _connect(args: argparse.Namespace) -> int:
     from modemproxy.config import Wrong, parse_target
     from modemproxy.operate.paths import client_places
@@ -193,6 +207,7 @@ COMMANDS: dict[str, Command] = {
     "demo": _demo,
     "emulate": _emulate,
     "bench": _bench,
+    "doctor": _doctor,
     "connect": _connect,
     "init": _init,
     "schema": _schema,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from modemproxy.at.commands import Assign, Attention, Basic, Identify, Setting
 from modemproxy.at.datagrams import OpenUdp, SendDatagram
 from modemproxy.at.dte import AnyCommand
+from modemproxy.at.identity import Probe, QueryNumbers, QueryOperator, QueryPinAttempts
 from modemproxy.at.names import ResolveName
 from modemproxy.at.servers import QueryOpen, QueryServers, StartServer, StopServer
 from modemproxy.at.subscription import (
@@ -18,6 +19,7 @@ from modemproxy.at.subscription import (
     QueryContexts,
     QueryFunction,
     QueryRegistration,
+    QuerySignal,
     QuerySim,
 )
 from modemproxy.at.tcpip import (
@@ -86,7 +88,12 @@ _FORMS: tuple[tuple[str, Callable[..., AnyCommand]], ...] = (
     (r"\+(C[GE]?REG)\?", QueryRegistration),
     (r"\+CGDCONT\?", QueryContexts),
     (r"\+CGPADDR=1", QueryAddress),
+    (r"\+CSQ", QuerySignal),
     (r"\+(CGM[MR])", Identify),
+    (r"\+COPS\?", QueryOperator),
+    (r"\+SPIC", QueryPinAttempts),
+    (r"\+(CMEE|CGATT|CIPCCFG)\?", QueryNumbers),
+    (r"\+(\w+)=\?", Probe),
     (r"\+(\w+)=(.*)", Assign),
     (r"([A-Z]\d?)", Basic),
 )

@@ -7,6 +7,7 @@ import pytest
 from modemproxy.at.commands import Attention, Basic, Command, Identify, Setting
 from modemproxy.at.datagrams import OpenUdp, SendDatagram
 from modemproxy.at.dte import AnyCommand
+from modemproxy.at.identity import Probe, QueryNumbers, QueryOperator, QueryPinAttempts
 from modemproxy.at.names import ResolveName
 from modemproxy.at.servers import QueryOpen, QueryServers, StartServer, StopServer
 from modemproxy.at.subscription import (
@@ -15,6 +16,7 @@ from modemproxy.at.subscription import (
     QueryContexts,
     QueryFunction,
     QueryRegistration,
+    QuerySignal,
     QuerySim,
 )
 from modemproxy.at.tcpip import (
@@ -46,6 +48,11 @@ SAMPLES: list[AnyCommand] = [
     QueryRegistration("CEREG"),
     QueryContexts(),
     QueryAddress(),
+    QuerySignal(),
+    QueryOperator(),
+    QueryPinAttempts(),
+    QueryNumbers("CIPCCFG"),
+    Probe("NETOPEN"),
     QueryReceiveMode(),
     QueryNet(),
     OpenNet(),

@@ -37,6 +37,7 @@ AT = {
     "tcpip": {"commands", "urcs"},
     "datagrams": {"commands", "transfer", "urcs"},
     "names": {"commands", "urcs"},
+    "identity": {"commands", "urcs"},
     "servers": {"commands", "urcs"},
     "transfer": {"commands", "urcs"},
     "dte": {"framer", "results", "urcs", "commands", "trailer", "transfer"},

@@ -1,4 +1,4 @@
-"""Questions about the module and its network that nobody needs for running, only for judging."""
+"""Questions about module and network that nobody needs for running, only for judging."""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -26,6 +26,7 @@ _NMEA: Final = re.compile(rb"\$[A-Z]{4,5},[^\r\n*]*\*[0-9A-F]{2}")
 _LOGIN: Final = re.compile(rb"login: ?$|Password: ?$", re.M)
 _ECHO: Final = re.compile(rb"(?:AT[A-Z0-9]*[\r\n]*)+")
 _FRAME: Final = b"\x7e"
+_RESTART: Final = "restart the module: take its power away for ten seconds"
 _FAMILY: Final = re.compile(r"A76|SIM767|SIM76")
 
 
@@ -43,6 +44,7 @@ async def meet(case: Case) -> Finding:
         await sync.silence_echo(dialogue)
     except BringUpFailed as error:
         return _no_answer(case) if error.step == "answer" else failed(error.problem, _RESTART)
+    case.baudrate = found
     dialogue.expect_boot(expected=False)
     dialogue.forbid_echo()
     if echoed:
@@ -55,9 +57,6 @@ async def meet(case: Case) -> Finding:
         f"nothing has to be done: the proxy moves it to {wanted} at every start "
         f"(AT+IPREX={wanted} makes it permanent)",
     )
-
-
-_RESTART: Final = "restart the module: take its power away for ten seconds"
 
 
 async def _have_words_for_errors(case: Case) -> None:
@@ -122,7 +121,7 @@ async def time_exchanges(case: Case) -> Finding:
         await case.dialogue.ask(Attention())
         times.append(trio.current_time() - began)
     typical = median(times)
-    wire = _EXCHANGE_BYTES * _BITS_PER_BYTE / case.config.modem.baudrate
+    wire = _EXCHANGE_BYTES * _BITS_PER_BYTE / case.baudrate
     said = (
         f"{typical * 1000:.1f} ms for a command "
         f"(longest {max(times) * 1000:.1f}, {wire * 1000:.1f} of it the line at its speed)"

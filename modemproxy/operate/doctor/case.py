@@ -75,6 +75,7 @@ class Case:
         enter_pin: the user wants the configured PIN to be entered.
         proxy_runs: a proxy is at work: its host ports are rightly taken.
         port: the line, once it is open.
+        baudrate: the speed at which the module answers.
         signal: reception, once it is known.
         apn: of the module's own context.
         undo: what leaves the module as it was found, in the order it was done.
@@ -88,6 +89,7 @@ class Case:
     enter_pin: bool = False
     proxy_runs: bool = False
     port: Tap | None = None
+    baudrate: int = 0
     signal: Signal | None = None
     apn: str = ""
     undo: list[Undo] = field(default_factory=list)

@@ -19,7 +19,7 @@ class Finding:
 
     Attributes:
         grade: how it ended.
-        found: what is so, in plain words, on one line.
+        found: what is so, in plain words; several lines only for several mistakes of a file.
         advice: the next thing to do; empty where there is nothing to do.
     """
 

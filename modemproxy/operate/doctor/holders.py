@@ -73,6 +73,23 @@ def running(name: str, proc: Path) -> Holder | None:
     return next((holder for holder in everybody if holder.name == name), None)
 
 
+def running_proxy(proc: Path) -> Holder | None:
+    """Return a process that is ``modemproxy run``, whoever runs it."""
+    for process in _processes(proc):
+        words = _command_line(process)
+        names = [Path(word).name for word in words[:3]]  # an interpreter and -m may precede it
+        if "modemproxy" in names and "run" in words:
+            return Holder(int(process.name), "modemproxy")
+    return None
+
+
+def _command_line(process: Path) -> list[str]:
+    try:
+        return (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return []
+
+
 def _processes(proc: Path) -> Iterator[Path]:
     for entry in sorted(proc.glob("[0-9]*"), key=lambda entry: int(entry.name)):
         if int(entry.name) != os.getpid():
@@ -98,12 +115,9 @@ def _program(process: Path) -> str:
         return "?"
     if not name.startswith(_INTERPRETERS):
         return name
-    try:
-        words = (process / "cmdline").read_bytes().split(b"\0")[1:]
-    except OSError:
-        return name
-    script = next((word for word in words if word and not word.startswith(b"-")), b"")
-    return Path(script.decode(errors="replace")).name or name
+    words = _command_line(process)[1:]
+    script = next((word for word in words if word and not word.startswith("-")), "")
+    return Path(script).name or name
 
 
 def _sockets(protocol: str, port: int, proc: Path) -> Iterator[str]:

@@ -11,7 +11,13 @@ from typing import Final
 from modemproxy.errors import LineClosed
 from modemproxy.operate.doctor.case import Case, Tap
 from modemproxy.operate.doctor.finding import Finding, failed, ok, warning
-from modemproxy.operate.doctor.holders import Holder, holders_of, open_ttys, running
+from modemproxy.operate.doctor.holders import (
+    Holder,
+    holders_of,
+    open_ttys,
+    running,
+    running_proxy,
+)
 from modemproxy.operate.doctor.machine import (
     SerialDevice,
     is_listed_in,
@@ -49,11 +55,12 @@ async def look_for_proxy(case: Case) -> Finding:
     """See whether a proxy is running on this module: then its line is not ours to touch."""
     for place in client_places(None, str(case.config.path), case.environ):
         error, pid = _call(place)
-        if error == errno.EACCES:
+        other = running_proxy(case.machine.proc) if error == errno.EACCES else None
+        if other is not None:
             case.proxy_runs = True
             return failed(
-                f"another user's proxy seems to be running: {place} may not be opened by "
-                f"{user_name()}",
+                f"a proxy of another user is running (pid {other.pid}); {user_name()} may not "
+                f"ask it: {place}",
                 f"ask it: sudo modemproxy status; or stop it ({_SERVICE_STOP}) and try again",
             )
         if not error and not _serves_another(case, pid):
@@ -104,10 +111,16 @@ async def find_port(case: Case) -> Finding:
             f"{port} is there, but it is no device",
             f"set modem.port to the module's device; {_which(case.machine.serial_devices())}",
         )
+    return ok(_shown(case, port))
+
+
+def _shown(case: Case, port: str) -> str:
+    """The port, what it leads to, and what that is."""
     real = os.path.realpath(port)
     device = case.machine.find(port)
-    leads = f" -> {device or real}" if real != port or device else ""
-    return ok(f"{port}{leads}")
+    if device is not None:
+        return f"{port} is {device}" if real != port else str(device)
+    return f"{port} is {real}" if real != port else port
 
 
 def _not_there(case: Case, port: str) -> Finding:
@@ -123,7 +136,11 @@ def _not_there(case: Case, port: str) -> Finding:
     if mine:
         return failed(said, f"one of the module's own may be meant; {_which(devices)}")
     if devices:
-        return failed(said, f"none of them looks like the module by USB; {_which(devices)}")
+        return failed(
+            said,
+            f"set modem.port to the one that the module is on; {_which(devices)}; none of them "
+            "is a SIMCom module on USB: if it should be, is it plugged in and powered?",
+        )
     return failed(
         said,
         "this host has no serial device at all: is the module plugged in and powered (its "

@@ -91,8 +91,8 @@ class Machine:
 
     def find(self, path: str) -> SerialDevice | None:
         """Return what a device belongs to, None where that is not known."""
-        real = os.path.realpath(path)
-        return next((each for each in self.serial_devices() if each.path == real), None)
+        real, devices = os.path.realpath(path), self.serial_devices()
+        return next((each for each in devices if os.path.realpath(each.path) == real), None)
 
     def at_port_beside(self, path: str) -> SerialDevice | None:
         """Return the AT port of the same module, if ``path`` is another port of it."""

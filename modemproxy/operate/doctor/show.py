@@ -25,6 +25,7 @@ _GRADE_WIDTH: Final = 9
 _NAME_WIDTH: Final = 15
 _INDENT: Final = " " * (_GRADE_WIDTH + _NAME_WIDTH)
 _WIDEST: Final = 110
+_NARROWEST: Final = 30
 
 
 class Display(Protocol):
@@ -52,6 +53,7 @@ class TextDisplay:
         self._out = out
         self._lively = lively
         self._coloured = coloured
+        self._skipped: dict[str, Finding] = {}
 
     def begin(self, name: str) -> None:
         """Show the step under way where that can be taken back."""
@@ -60,31 +62,56 @@ class TextDisplay:
             self._out.flush()
 
     def end(self, name: str, finding: Finding) -> None:
-        """Show the line, and the advice."""
-        word = f"{_WORDS[finding.grade]:<{_GRADE_WIDTH}}"
-        if self._coloured:
-            word = f"{_COLOURS[finding.grade]}{word}{_PLAIN}"
-        lines = self._wrapped(finding.found)
+        """Show the line, and the advice; steps skipped in a row share a line."""
+        if finding.grade is Grade.SKIPPED:
+            self._skipped[name] = finding
+        else:
+            self._show_skipped()
+            self._show(name, finding)
+
+    def _show_skipped(self) -> None:
+        if len(self._skipped) == 1:
+            self._show(*self._skipped.popitem())
+        elif self._skipped:
+            width = self._width(_GRADE_WIDTH)
+            lines = self._wrapped(", ".join(self._skipped), width)
+            indent = " " * _GRADE_WIDTH
+            self._write(self._word(Grade.SKIPPED) + f"\n{indent}".join(lines))
+            self._skipped.clear()
+
+    def _show(self, name: str, finding: Finding) -> None:
+        width = self._width(len(_INDENT))
+        lines = self._wrapped(finding.found, width)
         if finding.advice:
-            first, *more = self._wrapped(finding.advice, "-> ")
+            first, *more = self._wrapped(finding.advice, width - len("-> "))
             lines += [f"-> {first}", *(f"   {line}" for line in more)]
-        text = f"{word}{name:<{_NAME_WIDTH}}" + f"\n{_INDENT}".join(lines)
+        word = self._word(finding.grade)
+        self._write(f"{word}{name:<{_NAME_WIDTH}}" + f"\n{_INDENT}".join(lines))
+
+    def _word(self, grade: Grade) -> str:
+        word = f"{_WORDS[grade]:<{_GRADE_WIDTH}}"
+        return f"{_COLOURS[grade]}{word}{_PLAIN}" if self._coloured else word
+
+    def _write(self, text: str) -> None:
         self._out.write(f"{_BACK if self._lively else ''}{text}\n")
         self._out.flush()
 
     def finish(self, verdict: str) -> None:
         """Show it below the steps."""
+        self._show_skipped()
         self._out.write(f"\n{verdict}\n")
         self._out.flush()
 
-    def _wrapped(self, text: str, prefix: str = "") -> list[str]:
+    def _width(self, indent: int) -> int:
+        columns = min(shutil.get_terminal_size().columns, _WIDEST)
+        return max(_NARROWEST, columns - indent)
+
+    def _wrapped(self, text: str, width: int) -> list[str]:
         """Cut to the terminal's width; what goes into a file or pipe keeps its lines."""
         if not self._lively:
-            return [text]
-        columns = min(shutil.get_terminal_size().columns, _WIDEST)
-        width = max(30, columns - len(_INDENT) - len(prefix))
-        whole = {"break_long_words": False, "break_on_hyphens": False}
-        return textwrap.wrap(text, width, **whole) or [""]
+            return text.split("\n")
+        cut = textwrap.TextWrapper(width, break_long_words=False, break_on_hyphens=False)
+        return [piece for line in text.split("\n") for piece in cut.wrap(line)] or [""]
 
 
 class JsonDisplay:
