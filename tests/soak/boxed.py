@@ -19,6 +19,16 @@ def _windowed(rng: Random, **given: Any) -> Parameters:
     return {"for_s": _seconds(rng), "probability": share, **given}
 
 
+def _late(r: Random, delay_s: float) -> dict[str, Any]:
+    """Answer late.
+
+    A CIPSEND that is executed later than the bounds on its prompt and on its payload together
+    (21 s) can not be told from one that was lost: what is said after that may be its payload.
+    """
+    only = {"command": "+CIPRXGET"} if delay_s > 20 else {}
+    return _few(r, delay_s=delay_s, **only)
+
+
 def _few(rng: Random, **given: Any) -> Parameters:
     """The next one, or few."""
     return {"times": rng.choice((1, 1, 2, 4)), "for_s": 15.0, **given}
@@ -35,7 +45,7 @@ _OPEN: Final[tuple[tuple[str, Drawer], ...]] = (
     ("urc_everywhere", _windowed),
     ("lose_command", lambda r: _few(r, command=r.choice(_SENDS))),
     ("lose_final", lambda r: _few(r, command=r.choice(_SENDS))),
-    ("late_answer", lambda r: _few(r, delay_s=r.choice((1.0, 6.0, 25.0)))),
+    ("late_answer", lambda r: _late(r, r.choice((1.0, 6.0, 25.0)))),
     ("answer", lambda r: _few(r, command=r.choice(_SENDS))),
     ("echo_on", lambda r: {}),
     ("prompt_late", lambda r: _few(r, delay_s=r.choice((1.0, 4.0, 5.5)))),
