@@ -84,7 +84,8 @@ _OPEN: Final[tuple[tuple[str, Drawer], ...]] = (
     ("power_off", lambda r: {"for_s": _seconds(r)}),
     ("vanish", lambda r: {"for_s": _seconds(r, 8), "restarts": r.random() < 0.3}),
     ("slow", lambda r: {"for_s": _seconds(r), "add_s": r.choice((0.05, 0.5))}),
-    ("speed", lambda r: {"baudrate": r.choice((9600, 921600))}),
+    # a speed that changes without a restart, in the midst of a send, is nobody's doing
+    ("reboot", lambda r: {"baudrate": r.choice((9600, 921600))}),
     ("deaf", lambda r: {"for_s": _seconds(r, 15), "keep": r.random() < 0.5}),
     ("mute", lambda r: {"for_s": _seconds(r), "keep": True}),
     ("slicer", lambda r: {"for_s": _seconds(r, 2)}),
