@@ -147,12 +147,12 @@ async def module_on_tty(
         fars["closed"] = closed.getsockname()[1]
         hosts = {f"{name}.example": "127.0.0.1" for name in fars}
         module = EmulatedModule(profile, internet=SocketInternet(nursery, hosts=hosts))
-        async with serve_pty(module, link=folder / "modem", pace=pace) as port:
-            tty = str(folder / "modem")
-            w = World(nursery, module, tty, folder)
-            w.port = port
-            yield w, config_for(tty, baudrate=profile.baudrate, **fars)
-        closed.close()
+        with closed:
+            async with serve_pty(module, link=folder / "modem", pace=pace) as port:
+                tty = str(folder / "modem")
+                w = World(nursery, module, tty, folder)
+                w.port = port
+                yield w, config_for(tty, baudrate=profile.baudrate, **fars)
         nursery.cancel_scope.cancel()
 
 
