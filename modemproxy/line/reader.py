@@ -25,6 +25,7 @@ from modemproxy.at.dte import (
     Unknown,
 )
 from modemproxy.at.tcpip import OpenLink
+from modemproxy.at.trailer import Trailer
 from modemproxy.at.transfer import ReadData, SendData
 from modemproxy.at.urcs import LinkOpened, SendConfirmed, Urc
 from modemproxy.errors import LineClosed, LineError, RemoteProtocolError
@@ -91,6 +92,10 @@ class LineReader:
         """Bytes given to the kernel so far."""
         return self._exchange.bytes_out
 
+    def learn_from(self, trailer: Trailer) -> None:
+        """Judge reads by what this module's ends looked like on an earlier line."""
+        self._dte.trailer = trailer
+
     @property
     def payload_pending(self) -> bool:
         """A send has begun whose payload the module may not have in full."""
@@ -118,7 +123,12 @@ class LineReader:
     @property
     def quiet_until(self) -> float:
         """Until when whatever is said may become payload: the module's own time-out."""
-        return self.entry_at + self.data_entry_s if self.payload_pending else -inf
+        if not self.payload_pending:
+            return -inf
+        command = self._dte.in_flight
+        awaited = isinstance(command, SendData) and not self._dte.prompted
+        prompt_s = SendData.prompt_s if awaited else 0.0  # it may still be on its way
+        return self.entry_at + prompt_s + self.data_entry_s
 
     async def read_forever(self) -> None:
         """Be the line's reader.

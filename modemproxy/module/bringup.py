@@ -79,7 +79,9 @@ async def bring_up(
     """
     dialogue = Dialogue(channel)
     subscriber = Subscriber(dialogue, modem, state)
-    stack = Stack(dialogue, modem, connect_s, habits or Habits())
+    habits = habits or Habits()
+    channel.learn_from(habits.trailer)
+    stack = Stack(dialogue, modem, connect_s, habits)
     found = await _meet(
         dialogue, modem.baudrate, cut_off=state.cut_off, quiet_until=quiet_until
     )

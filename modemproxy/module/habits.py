@@ -1,7 +1,9 @@
 """What was learned of this module's manners; outlives the session. Sync."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
+
+from modemproxy.at.trailer import Trailer
 
 _AT_ONCE_S: Final = 10.0
 #: How much longer than the last time something may take, and the least to allow.
@@ -20,11 +22,13 @@ class Habits:
         net_ok_first: of NETOPEN.
         net_took_s: how long NETOPEN took until its OK, seconds; 0 while not known.
         link_ok_first: of CIPOPEN.
+        trailer: what stands behind the payload of a read.
     """
 
     net_ok_first: bool = False
     net_took_s: float = 0.0
     link_ok_first: bool = False
+    trailer: Trailer = field(default_factory=Trailer)
 
     @property
     def net_limit_s(self) -> float | None:

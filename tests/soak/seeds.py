@@ -22,5 +22,7 @@ EVER_FAILED: Final[dict[int, str]] = {
     10192: "a restart in the middle of a bring-up was noticed after 150 s",
     10386: "one number that the module was stuck with stopped all service",
     20052: "small sends in quick succession, never acknowledged for want of asking: a stall",
+    405614: "a prompt came while the device was away, 5 s late: AT completed its payload",
+    405668: "a payload of two bytes was lost whole, and the trailer's first CR LF taken for it",
     310780: "noise with words in between was taken for another speed: AT completed a payload",
 }
