@@ -280,6 +280,6 @@ class Dte:
             raise RemoteProtocolError(
                 f"{command.shown}: got {len(payload.data)} bytes of link {payload.link}"
             )
-        if not self.trailer.fits(self._final_lead, empty=not payload.data):
+        if not self.trailer.fits(self._final_lead, payload.data):
             raise RemoteProtocolError(f"{command.shown}: wrong trailer {self.trailer.seen!r}")
         return ReadReply(payload.data, payload.rest or 0)

@@ -45,16 +45,19 @@ class Trailer:
         """Something came that is never here: it may be text of the payload."""
         self.seen += b"?"
 
-    def fits(self, lead: bytes, *, empty: bool) -> bool:
+    def fits(self, lead: bytes, payload: bytes | bytearray | memoryview) -> bool:
         """Judge.
 
         Args:
             lead: the CR LF before the final OK.
-            empty: the payload has no bytes; then there may be no trailer.
+            payload: when it has no bytes, there may be no trailer.
         """
         self.seen += lead
-        if empty:
+        if not payload:
             return b"?" not in self.seen
+        if self.learned is None and payload == b"\r\n" and self._misfits < _MISFITS - 1:
+            self._misfits += 1  # half of a trailer, its own two lost, would look the same
+            return False
         trailer = self.seen[: max(0, len(self.seen) - 4 * self._lines)]
         legal = trailer in _TRAILERS and self.seen == b"\r\n" * (len(self.seen) // 2)
         if legal and trailer == (self.learned or trailer):

@@ -10,6 +10,7 @@ step again (``resync.py``).
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from math import inf
 from typing import Any, Final, TypeVar, cast
 
 import trio
@@ -41,6 +42,8 @@ class AtChannel(LineReader):
         on_small_send: called with True before a send is announced that a few bytes could
             complete, and with False once the module does not wait for them any more.
         commands: how many have been written.
+        damaged_at: when an answer was damaged last, and reports may have been lost with it
+            (trio's clock).
     """
 
     def __init__(self, port: Port) -> None:
@@ -50,6 +53,7 @@ class AtChannel(LineReader):
         self.on_small_send: Callable[[bool], None] = lambda pending: None
         self._small_send = False
         self.commands = 0
+        self.damaged_at = -inf
 
     async def roundtrip(
         self,
@@ -177,6 +181,7 @@ class AtChannel(LineReader):
         raise NoAnswer(command.shown, handed_over=prompted)
 
     def _note_damage(self) -> None:
+        self.damaged_at = trio.current_time()
         self.on_oddity("a damaged answer: reports may have been lost with it")
 
 

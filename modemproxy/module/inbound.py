@@ -76,6 +76,8 @@ class Inbound:
     round_trip_s: float = _FIRST_ROUND_TRIP_S
     active_at: float = -inf
     data_at: float = -inf
+    #: When a read last had an answer, before the far side closed.
+    looked_at: float = -inf
     far_closed: bool = False
     empty_answers: int = 0
     empty_at: float = -inf
@@ -133,16 +135,18 @@ class Inbound:
         self.looking = True
         self.poll_at = min(self.poll_at, now)
 
-    def note_far_close(self, now: float, *, heard: bool) -> None:
+    def note_far_close(self, now: float, *, heard: bool, damaged_at: float = -inf) -> None:
         """The far side closed: from here on reads look for the end.
 
         Args:
             now: the time.
             heard: it was reported. When it was not, the close may lie before reads that
-                found nothing of what had been announced.
+                found nothing of what had been announced, or of what would have been if
+                an answer on the line had not been damaged.
+            damaged_at: when one was, last.
         """
         self.far_closed = True
-        self.promised |= not heard and now - self.unmet_at < _UNMET_S
+        self.promised |= not heard and now - max(self.unmet_at, damaged_at) < _UNMET_S
         self.hint = True
         self.empty_answers = 0
         self.note_activity(now)
@@ -177,6 +181,7 @@ class Inbound:
             self.empty_answers += 1
             self.empty_at = now
             return
+        self.looked_at = now
         if self.announced and not self.empty_answers:  # it said otherwise: once more
             self.empty_answers, self.empty_at = 1, now
             self.poll_at = self._end_check_at()

@@ -122,7 +122,8 @@ class Link(trio.abc.Stream):
         """``+IPCLOSE``, or found out without it: read what is left, then end or break."""
         if self.far_closed:
             return
-        self.inbound.note_far_close(trio.current_time(), heard=heard)
+        damaged_at = self._life.channel.damaged_at
+        self.inbound.note_far_close(trio.current_time(), heard=heard, damaged_at=damaged_at)
         if reason != 1:
             self._work.reader.end_reason = CLOSE_REASONS.get(reason, f"close reason {reason}")
         self._life.notify()

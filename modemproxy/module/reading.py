@@ -113,6 +113,8 @@ class Reader:
             return "the far side closed while bytes for it were queued"
         if inbound.announced or inbound.promised:
             return "the far side closed, and announced bytes cannot be read any more"
+        if max(inbound.data_at, inbound.looked_at) < self._life.channel.damaged_at:
+            return "the far side closed, and the report of its last bytes may have been lost"
         if not outbound.confirmed:
             return None
         if outbound.ack_current:

@@ -63,5 +63,17 @@ def test_more_lines_than_cr_lf_leave_no_trailer() -> None:
     trailer.begin()
     trailer.add_line(b"\r\n")
     trailer.add_line(b"\r\n")
-    assert not trailer.fits(b"\r\n\r\n", empty=False)
+    assert not trailer.fits(b"\r\n\r\n", b"x")
     assert trailer.learned is None
+
+
+def test_two_bytes_that_look_like_half_a_trailer_are_believed_the_third_time() -> None:
+    """Until the module's own trailer is known; a far side that says no more is not lost."""
+    trailer = Trailer()
+    verdicts = []
+    for _ in range(3):
+        trailer.begin()
+        verdicts.append(trailer.fits(b"\r\n", b"\r\n"))
+    assert verdicts == [False, False, True]
+    trailer.begin()
+    assert trailer.fits(b"\r\n", b"\r\n")

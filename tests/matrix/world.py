@@ -82,7 +82,7 @@ class World:
             open_port=self._open_port,
             on_far_client=lambda far: self.on_far_client(far),
         )
-        self.lifecycle._ladder.rng = random.Random(setting.seed)  # its jitter
+        self.lifecycle._recovery.ladder.rng = random.Random(setting.seed)  # its jitter
         self.connections: list[Connection] = []
         self.probes: list[Connection] = []
         self.struck = trio.Event()

@@ -62,3 +62,15 @@ async def test_a_far_close_that_is_only_found_out_is_a_clean_end_when_all_was_re
         async with r.link(port=80) as link:
             assert await read_all(link) == b"y" * 5000
             assert trio.current_time() > 5
+
+
+@pytest.mark.parametrize(
+    ("heard", "damaged_at", "missing"),
+    [(False, 2.5, True), (True, 2.5, False), (False, -20.0, False)],
+)
+def test_a_report_may_have_been_lost_with_a_damaged_answer(
+    heard: bool, damaged_at: float, missing: bool
+) -> None:
+    inbound = _emptied(rest=0, announced_at=None)
+    inbound.note_far_close(3.0, heard=heard, damaged_at=damaged_at)
+    assert inbound.promised is missing
