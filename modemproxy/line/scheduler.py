@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol, TypeVar, cast
 import trio
 
 from modemproxy.at.commands import Command
+from modemproxy.at.transfer import SendData
 from modemproxy.errors import (
     CommandError,
     LineClosed,
@@ -33,6 +34,9 @@ _LISTEN_S: Final = 0.001
 _LISTEN_BYTES: Final = 24
 #: How soon to look again at work that is due and may not be done yet.
 _HELD_S: Final = 0.02
+#: Bringing a line into step may take so long, the module's own time-outs included.
+_RESYNC_S: Final = 60.0
+_SLACK_S: Final = 5.0
 #: Busy answers of this many links within the window close writing for all of them.
 _BUSY_LINKS: Final = 3
 _BUSY_WINDOW_S: Final = 0.2
@@ -99,10 +103,14 @@ class Scheduler:
         self._sources: dict[int, Source] = {}
         self._wakeup = Wakeup()
         self._kicked = False
+        self._resting = False
         self._current: _Request | None = None
         self._ended = False
         #: Whose read the last exchange was, -1 when it was something else, and its end.
         self.just_read = (-1, -math.inf)
+        #: How often it has looked for work; by when, at the latest, it has to do so again.
+        self.turns = 0
+        self.overdue_at = math.inf
         self.policy = policy
         self.meter = meter or LineMeter()
         self.write_hold = WriteHold()
@@ -185,16 +193,34 @@ class Scheduler:
         while True:
             # An exchange is shielded; under load this is where cancelling takes effect.
             await trio.lowlevel.checkpoint_if_cancelled()
+            self.turns += 1
             self._kicked = False  # whatever was said before is in the offers
             offers = {key: source.offer(now) for key, source in self._sources.items()}
             grant = self.policy.pick(now, offers, control=bool(self._requests))
             if grant is not None:
+                self.overdue_at = now + self._bound_s(grant)
                 now = await self._run(grant, now)  # the end of one is the time of the next
                 continue
             due_at = min((o.due_at for o in offers.values()), default=math.inf)
             # upkeep that waits for its share, or for a send's result, is due already
-            await self._wait_for_work(due_at if due_at > now else now + _HELD_S)
+            until = due_at if due_at > now else now + _HELD_S
+            self.overdue_at = until + _SLACK_S
+            self._resting = True
+            await self._wait_for_work(until)
+            self._resting = False
             now = trio.current_time()
+
+    def _bound_s(self, grant: Grant) -> float:
+        """How long an exchange can take with all that follows when it is not answered."""
+        if grant.work is not Work.CONTROL:
+            return SendData.timeout_s + _RESYNC_S
+        request = self._requests[0]
+        return (request.limit_s or request.command.timeout_s) + _RESYNC_S
+
+    @property
+    def wanted(self) -> bool:
+        """It rests, and somebody has something for it to do."""
+        return self._resting and self._kicked
 
     async def _run(self, grant: Grant, began: float) -> float:
         """Do one exchange and book it; return the time."""
