@@ -87,7 +87,7 @@ async def test_the_watchdog_is_fed_twice_in_its_time_while_the_work_goes_on(
         nursery.start_soon(notifier.feed_watchdog, lambda: alive)
         await trio.sleep(60.5)
         fed = manager.heard()
-        assert 12 <= len(fed) <= 16
+        assert 11 <= len(fed) <= 16
         assert set(fed) == {"WATCHDOG=1"}
         alive = False
         await trio.sleep(60)
@@ -124,7 +124,7 @@ async def looks(pulse: Pulse, worker: Worker | None, seconds: int) -> list[bool]
 async def test_a_worker_in_a_long_exchange_or_at_rest_is_alive(autojump_clock: object) -> None:
     pulse, worker = Pulse(), Worker()
     worker.overdue_at = trio.current_time() + 78
-    assert all(await looks(pulse, worker, 78))
+    assert all(await looks(pulse, worker, 79))
     assert not any(await looks(pulse, worker, 10))
     worker.turns += 1
     worker.overdue_at = trio.current_time() + 1000
