@@ -98,6 +98,12 @@ def _parser() -> argparse.ArgumentParser:
     connect.add_argument("destination", metavar="HOST:PORT", help="where to, as ssh's %%h:%%p")
     connect.add_argument("--socket", metavar="PATH", help="the running proxy's admin socket")
     connect.add_argument("--config", metavar="FILE", help="the running proxy's configuration")
+    from modemproxy.operate import events_command, look_command, status_command, steer_command
+
+    status_command.add_arguments(commands)
+    steer_command.add_arguments(commands)
+    look_command.add_arguments(commands)
+    events_command.add_arguments(commands)
     commands.add_parser("init", help="print a commented configuration")
     commands.add_parser("schema", help="print the configuration's JSON Schema")
     return parser
@@ -187,6 +193,30 @@ def _connect(args: argparse.Namespace) -> int:
     return connect(places, destination)
 
 
+def _steer(args: argparse.Namespace) -> int:
+    from modemproxy.operate.steer_command import run
+
+    return run(args)
+
+
+def _status(args: argparse.Namespace) -> int:
+    from modemproxy.operate.status_command import run
+
+    return run(args)
+
+
+def _events(args: argparse.Namespace) -> int:
+    from modemproxy.operate.events_command import run
+
+    return run(args)
+
+
+def _look(args: argparse.Namespace) -> int:
+    from modemproxy.operate.look_command import run
+
+    return run(args)
+
+
 def _init(_: argparse.Namespace) -> int:
     from modemproxy.config.example import example
 
@@ -209,6 +239,10 @@ COMMANDS: dict[str, Command] = {
     "bench": _bench,
     "doctor": _doctor,
     "connect": _connect,
+    **dict.fromkeys(("reload", "drain", "disable", "enable", "kick"), _steer),
+    "status": _status,
+    "events": _events,
+    **dict.fromkeys(("at", "trace"), _look),
     "init": _init,
     "schema": _schema,
 }

@@ -19,6 +19,9 @@ from modemproxy.errors import ConfigError
 
 log = logging.getLogger(__name__)
 
+#: A transcript that nobody stops must not fill a gateway's flash card.
+_MOST_BYTES: Final = 256 << 20
+
 _PRIORITIES: Final = {
     logging.DEBUG: 7,
     logging.INFO: 6,
@@ -140,13 +143,22 @@ class _Recorder(logging.Handler):
         super().__init__()
         self._path = path
         self._file: io.FileIO | None = file
+        self._left = _MOST_BYTES
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one line at once: it is wanted most of a program that ended badly."""
         if self._file is None:
             return
+        line = record.getMessage().encode("ascii", "backslashreplace") + b"\n"
+        self._left -= len(line)
+        if self._left < 0:
+            self._end(f"{_MOST_BYTES >> 20} MiB are written")
+            return
         try:
-            self._file.write(record.getMessage().encode("ascii", "backslashreplace") + b"\n")
+            self._file.write(line)
         except OSError as error:
-            self._file = None
-            log.error("--record %s: %s: recording ends", self._path, error.strerror)
+            self._end(error.strerror or str(error))
+
+    def _end(self, why: str) -> None:
+        self._file = None
+        log.error("--record %s: %s: recording ends", self._path, why)

@@ -48,6 +48,7 @@ def test_describe_of_the_rest(tmp_path: Path) -> None:
 proxies: [{protocol: http, listen: '0.0.0.0:80', allow: [0.0.0.0/0]}]
 dns: {listen: '127.0.0.1:53'}
 admin: {socket: /a.sock}
+metrics: {listen: '10.0.0.1:9464', allow: [10.0.0.0/8]}
 """
     path = tmp_path / "m.yaml"
     path.write_text("modem: {port: x}\n" + text)
@@ -57,10 +58,13 @@ admin: {socket: /a.sock}
         "dns      127.0.0.1:53 -> the module's resolver  other types answered NOTIMP  for this "
         "machine",
         "admin    /a.sock",
+        "metrics  http://10.0.0.1:9464/  status page, /metrics, /healthz  for 10.0.0.0/8",
         "WARNING: http-80: exposed on 0.0.0.0:80: everyone who can reach it may use the mobile "
         "connection",
         "WARNING: http-80: they need no login to reach any destination (set users or "
         "users_file)",
+        "WARNING: metrics: exposed on 10.0.0.1:9464: others (10.0.0.0/8) may see who is "
+        "connected where, without login",
     ]
 
 

@@ -199,8 +199,6 @@ SECOND = [
     ("127.0.0.2:1883", [], 6, "name", "the name made from protocol and port, is taken"),
 ]
 
-LATER = ("metrics",)
-
 MISTAKES = [
     *(Mistake(text, line, "", says) for text, line, says in WHOLE_FILE),
     *(Mistake(*row) for row in KEYS),
@@ -212,10 +210,6 @@ MISTAKES = [
     *(
         Mistake(more(listen, *rows), line, f"forwards[1].{key}", says)
         for listen, rows, line, key, says in SECOND
-    ),
-    *(
-        Mistake(f"{modem()}{name}: x\n", 6, name, "yet (leave the section out)")
-        for name in LATER
     ),
 ]
 

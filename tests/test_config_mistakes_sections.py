@@ -78,9 +78,21 @@ SECTIONS = [
         "admin.socket: 108 bytes with its folder (at most 107 for a Unix socket)",
     ),
     (
-        DNS + "metrics: {listen: '127.0.0.1:9464'}\n",
+        DNS + "metrics: {listen: '127.0.0.1:5353'}\n",
         5,
-        "metrics: not available in this version yet (leave the section out)",
+        "metrics.listen: 127.0.0.1:5353 is taken by 127.0.0.1:5353 on line 4 (use another port)",
+    ),
+    (
+        DNS + "metrics: {listen: '0.0.0.0:9464'}\n",
+        5,
+        "metrics.listen: 0.0.0.0 can be reached from other machines, and allow is missing "
+        "(list the networks that may connect; 0.0.0.0/0 means everyone)",
+    ),
+    (
+        DNS + "metrics: {listen: '127.0.0.1:9464', hosts: [a_b]}\n",
+        5,
+        "metrics.hosts[0]: the host name 'a_b' holds '_' (only letters, digits, dots and "
+        "hyphens)",
     ),
     (
         "servers: {port: 1}\n",
@@ -205,5 +217,5 @@ metrics: {}
         ["m.yaml:10", "proxies[1].allow_destinations[1]"],
         ["m.yaml:11", "dns.server"],
         ["m.yaml:11", "dns.listen"],
-        ["m.yaml:12", "metrics"],
+        ["m.yaml:12", "metrics.listen"],
     ]

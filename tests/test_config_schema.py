@@ -16,6 +16,7 @@ from modemproxy.config.model import (
     Dns,
     Forward,
     LogConfig,
+    Metrics,
     ModemConfig,
     Proxy,
     Server,
@@ -86,6 +87,7 @@ def test_the_sections_of_the_example_can_be_switched_on(tmp_path: Path) -> None:
         ("proxies", Proxy),
         ("dns", Dns),
         ("admin", Admin),
+        ("metrics", Metrics),
         ("log", LogConfig),
     ],
 )
@@ -138,6 +140,7 @@ proxies: [{protocol: socks5, listen: '127.0.0.1:2', users: {alice: secret},
   allow_destinations: ["*.a.de:443"]}]
 dns: {listen: '127.0.0.1:53', server: 9.9.9.9}
 admin: {socket: a.sock}
+metrics: {listen: '127.0.0.1:9464', allow: [127.0.0.0/8], hosts: [gateway]}
 """
 )
 
@@ -178,6 +181,9 @@ admin: {socket: a.sock}
         (BOTH, BOTH + "metrics: {}"),
         (BOTH, BOTH + "admin: {socket: []}"),
         (BOTH, BOTH + "admin: {path: a}"),
+        (FULL, FULL.replace("[gateway]", "[]")),
+        (FULL, FULL.replace("[gateway]", "[a_b]")),
+        (FULL, FULL.replace("127.0.0.1:9464", "localhost")),
         (FULL, FULL.replace("port: 80,", "")),
         (FULL, FULL.replace("port: 80", "port: 0")),
         (FULL, FULL.replace("port: 80", "port: 65536")),
@@ -247,6 +253,8 @@ def test_schema_and_reader_refuse_the_same(old: str, new: str, tmp_path: Path) -
         (BOTH, "modem: {port: x}\n"),
         ("forwards", "log:\ntimeouts:\nforwards"),
         ("{socket: a.sock}", ""),
+        (", hosts: [gateway]", ""),
+        ("gateway", "Gate-way.example.com., '::1'"),
     ],
 )
 def test_schema_and_reader_accept_the_same(old: str, new: str, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from modemproxy.config import (
     Dns,
     Endpoint,
     Forward,
+    Metrics,
     Proxy,
     Server,
     describe,
@@ -64,6 +65,8 @@ dns:
   listen: 127.0.0.1:5353      # optional: answers with the module's resolver
 admin:
   socket: /run/modemproxy/admin.sock
+metrics:
+  listen: 127.0.0.1:9464      # optional: /metrics, /healthz, status page
 log:
   level: info                 # debug also writes the wire transcript
   format: text                # text | json
@@ -105,6 +108,7 @@ def test_the_example_of_the_contract(tmp_path: Path) -> None:
     )
     assert config.dns == Dns(listen=Endpoint("127.0.0.1", 5353), server=Endpoint("9.9.9.9", 53))
     assert config.admin.socket == Path("/run/modemproxy/admin.sock")
+    assert config.metrics == Metrics(listen=Endpoint("127.0.0.1", 9464))
     assert "secret" not in repr(config)
 
 

@@ -38,6 +38,7 @@ AT = {
     "datagrams": {"commands", "transfer", "urcs"},
     "names": {"commands", "urcs"},
     "identity": {"commands", "urcs"},
+    "raw": {"commands", "urcs"},
     "servers": {"commands", "urcs"},
     "transfer": {"commands", "urcs"},
     "dte": {"framer", "results", "urcs", "commands", "trailer", "transfer"},

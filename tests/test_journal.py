@@ -8,6 +8,7 @@ import pytest
 from modemproxy import journal
 from modemproxy.journal import (
     KEPT,
+    ClientsRefused,
     DatagramsMerged,
     Entry,
     Event,
@@ -18,6 +19,8 @@ from modemproxy.journal import (
     LinkBroken,
     ModuleDown,
     ModuleUp,
+    ProgramStarted,
+    ProgramStopped,
     RestartLoop,
     RungTaken,
     ServerArmed,
@@ -104,6 +107,13 @@ TOLD: list[tuple[Event, str, int]] = [
         DatagramsMerged(),
         "the module merges UDP datagrams although it accepted package mode: boundaries are "
         "kept only while one answer is awaited at a time",
+        logging.WARNING,
+    ),
+    (ProgramStarted("0.1.0", 7), "modemproxy 0.1.0 started (pid 7)", logging.INFO),
+    (ProgramStopped(), "modemproxy stopped", logging.INFO),
+    (
+        ClientsRefused("web", "198.51.100.7:5", "its address is not in allow", 4),
+        "web: 198.51.100.7:5 refused: its address is not in allow (and 3 others)",
         logging.WARNING,
     ),
 ]

@@ -119,6 +119,11 @@ class Dte:
         return self._command
 
     @property
+    def at_rest(self) -> bool:
+        """Nothing is under way in either direction, not even a line."""
+        return self._command is None and not self.receiving and not self._framer.buffered
+
+    @property
     def missing(self) -> int:
         """Bytes of an announced payload still to come."""
         return self._framer.missing

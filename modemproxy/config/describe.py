@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from modemproxy.config.checks import Endpoint, IPNetwork, exposed
-from modemproxy.config.model import LINKS, Config, Dns, Forward, Proxy, Server
+from modemproxy.config.model import LINKS, Config, Dns, Forward, Metrics, Proxy, Server
 
 _Entrance = Forward | Server | Proxy
 
@@ -33,6 +33,8 @@ def _service_lines(config: Config) -> Iterator[str]:
         yield _dns_line(config.dns)
     if config.admin.socket:
         yield f"admin    {config.admin.socket}"
+    if config.metrics:
+        yield _metrics_line(config.metrics)
     kept = [entrance for entrance in _entrances(config) if entrance.reserve]
     if kept:
         shares = ", ".join(f"{entrance.reserve} for {entrance.name}" for entrance in kept)
@@ -72,6 +74,11 @@ def _dns_line(dns: Dns) -> str:
     other = f"other types from {dns.server}" if dns.server else "other types answered NOTIMP"
     allowed = _allowed(dns.listen, dns.allow)
     return f"dns      {dns.listen} -> the module's resolver  {other}  {allowed}"
+
+
+def _metrics_line(metrics: Metrics) -> str:
+    allowed = _allowed(metrics.listen, metrics.allow)
+    return f"metrics  http://{metrics.listen}/  status page, /metrics, /healthz  {allowed}"
 
 
 def _line(kind: str, way: str, entrance: _Entrance, allowed: str) -> str:
@@ -117,6 +124,8 @@ def _warnings(config: Config) -> Iterator[str]:
                 yield from _open_proxy(entrance)
     if config.dns and exposed(config.dns.listen):
         yield _exposed("dns", config.dns.listen, config.dns.allow)
+    if config.metrics and exposed(config.metrics.listen):
+        yield _watched(config.metrics)
     for server in config.servers:
         if _has_everyone(server.allow):
             what = f"everyone who can reach the module may connect to {server.connect}"
@@ -131,6 +140,13 @@ def _exposed(name: str, listen: Endpoint, allow: tuple[IPNetwork, ...]) -> str:
     else:
         who = f"other machines ({_list(allow)}) may use the mobile connection"
     return f"WARNING: {name}: exposed on {listen}: {who}"
+
+
+def _watched(metrics: Metrics) -> str:
+    everyone = _has_everyone(metrics.allow)
+    who = "everyone who can reach it" if everyone else f"others ({_list(metrics.allow)})"
+    what = f"{who} may see who is connected where, without login"
+    return f"WARNING: metrics: exposed on {metrics.listen}: {what}"
 
 
 def _has_everyone(allow: tuple[IPNetwork, ...]) -> bool:

@@ -46,8 +46,9 @@ _SET: dict[str, list[dict[str, str]]] = {
         {"protocol": "http", "listen": "127.0.0.1:3128"},
     ],
     "dns": [{"listen": "127.0.0.1:5353"}],
+    "metrics": [{"listen": "127.0.0.1:9464"}],
 }
-_HIDDEN = ("servers", "proxies", "dns")
+_HIDDEN = ("servers", "proxies", "dns", "metrics")
 
 
 def example() -> str:

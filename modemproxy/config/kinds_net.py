@@ -5,6 +5,8 @@ from collections.abc import Callable
 from modemproxy.config.checks import (
     Endpoint,
     IPNetwork,
+    Wrong,
+    check_host,
     parse_address,
     parse_listen,
     parse_name_server,
@@ -50,6 +52,17 @@ def name_server() -> Scalar:
     read: Callable[[str], Endpoint] = parse_name_server
     pattern = r"^(\[[0-9A-Fa-f:.]+\]|[0-9.]+)(:[0-9]{1,5})?$|^[0-9A-Fa-f:.]+$"
     return Scalar("an address", read, {"type": "string", "pattern": pattern})
+
+
+def host_name() -> Scalar:
+    """A name, or an address, of a host."""
+    return Scalar("a host name", _host_name, {"type": "string", "pattern": "^[A-Za-z0-9.:-]+$"})
+
+
+def _host_name(raw: str) -> str:
+    if problem := check_host(raw):
+        raise Wrong(problem)
+    return raw.lower().removesuffix(".")
 
 
 def target() -> Scalar:

@@ -11,6 +11,7 @@ from typing import Literal
 from modemproxy.config import kinds
 from modemproxy.config.entrances import Forward, Server
 from modemproxy.config.keys import key
+from modemproxy.config.metrics import Metrics
 from modemproxy.config.modem import BAUD_RATES, ModemConfig
 from modemproxy.config.proxies import Dns, Proxy
 from modemproxy.config.shared import TrafficClass
@@ -26,6 +27,7 @@ __all__ = [
     "Dns",
     "Forward",
     "LogConfig",
+    "Metrics",
     "ModemConfig",
     "Proxy",
     "Server",
@@ -163,6 +165,14 @@ class Config:
     admin: Admin = field(
         default_factory=Admin,
         metadata=key(kinds.Section(Admin), "How other commands reach the running proxy."),
+    )
+    metrics: Metrics | None = field(
+        default=None,
+        metadata=key(
+            kinds.Section(Metrics),
+            "An HTTP server on this host with a status page, figures for Prometheus and "
+            "checks of health; it only shows, and asks for no login.",
+        ),
     )
     log: LogConfig = field(
         default_factory=LogConfig, metadata=key(kinds.Section(LogConfig), "The log.")

@@ -13,6 +13,7 @@ from modemproxy.config.reader import Block
 # Names that stand for something else where links are counted and ports are told.
 _CONNECT = "connect"
 _DNS = "dns"
+_METRICS = "metrics"
 # IP versions that far clients can come by.
 _VERSIONS = {"IP": (4,), "IPV6": (6,), "IPV4V6": (4, 6)}
 
@@ -43,6 +44,8 @@ def _listeners(root: Block) -> Iterator[tuple[Block, set[str]]]:
         yield proxy, {"tcp"}
     if (dns := root.values.get("dns")) is not None:
         yield dns, {"tcp", "udp"}
+    if (metrics := root.values.get("metrics")) is not None:
+        yield metrics, {"tcp"}
 
 
 def _check_access(block: Block, report: Report) -> None:
@@ -81,8 +84,8 @@ def _check_names(entrances: list[Block], root: Block, report: Report) -> None:
     first: dict[Any, Block] = {}
     for block in entrances:
         name = block.values.get("name")
-        if name == _CONNECT or (name == _DNS and "dns" in root.lines):
-            owner = "modemproxy connect" if name == _CONNECT else "the dns section"
+        if name == _CONNECT or (name in (_DNS, _METRICS) and name in root.lines):
+            owner = "modemproxy connect" if name == _CONNECT else f"the {name} section"
             what = f"'{name}' is the name of {owner} (give this one another name)"
             report.add(*block.spot("name"), what)
         if name is None or first.setdefault(name, block) is block:

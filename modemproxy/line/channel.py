@@ -20,7 +20,7 @@ from modemproxy.at.dte import AnyCommand, Broken, Completed, Event, Failed
 from modemproxy.at.results import Refused
 from modemproxy.at.transfer import SendData
 from modemproxy.errors import DamagedAnswer, LineSilent, NoAnswer, WriteBlocked
-from modemproxy.line import resync
+from modemproxy.line import resync, wirelog
 from modemproxy.line.port import Port
 from modemproxy.line.reader import RUBBISH_PATIENCE_S, LineReader
 
@@ -120,6 +120,7 @@ class AtChannel(LineReader):
     ) -> Event | None:
         """Write a command and wait for its end; None when time is up. Shielded."""
         now = trio.current_time()
+        self._dte = self._exchange.dte = wirelog.renewed(self._dte, trio.current_time)
         if isinstance(command, SendData):
             self.entry_at = now
             if len(command.data) <= _SMALL_BYTES:

@@ -33,11 +33,12 @@ class Exchange:
         on_reply: is told the reply and the time, before the task of the exchange is woken.
         heard_at: when the module was heard last.
         bytes_out: to the kernel, so far.
+        dte: the dialogue, which may be replaced between two exchanges.
     """
 
     def __init__(self, port: Port, dte: Dte) -> None:
         self._port = port
-        self._dte = dte
+        self.dte = dte
         self._asked_at = 0.0
         self._limit_s = 0.0
         self._stage_s = 0.0
@@ -59,7 +60,7 @@ class Exchange:
             LineClosed: the line has ended.
         """
         self.check_open()  # first: a command that the end cut off is in flight for ever
-        data = self._dte.send(command)
+        data = self.dte.send(command)
         self.outcome = None
         self.on_reply = None
         self._late = False
@@ -75,7 +76,7 @@ class Exchange:
         self._asked_at = self.heard_at
         self._stage_s = self._limit_s
         self._deadline = self.heard_at + self._stage_s
-        self._hand_to_kernel(self._dte.take_payload())
+        self._hand_to_kernel(self.dte.take_payload())
         if self._unsent:
             self.wakeup.wake()
 
@@ -125,7 +126,7 @@ class Exchange:
                 now = trio.current_time()
                 continue
             until = self._deadline
-            if self._dte.receiving:
+            if self.dte.receiving:
                 stalls_at = self.heard_at + PAYLOAD_STALL_S
                 if now >= stalls_at:  # it answered: whatever is unsent, it has been asked
                     return None

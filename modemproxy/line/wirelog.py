@@ -19,8 +19,8 @@ in ``wiretext.py``). Whoever feeds them to a new ``Dte`` gets the same events. W
 module said is written when it is known what it is: a line at its end, a payload with its
 last byte or when it is given up.
 
-Logger ``modemproxy.wire``, level DEBUG. Whether it is on is asked once, when a line is
-opened; when it is off, nothing here is called again.
+Logger ``modemproxy.wire``, level DEBUG. Whether it is on is asked when a line is opened and
+before every exchange; when it is off, nothing else of this is called.
 """
 
 import logging
@@ -48,6 +48,21 @@ def open_dialogue(clock: Callable[[], float]) -> Dte:
         clock: the time in seconds, from anywhere.
     """
     return RecordingDte(clock) if wire.isEnabledFor(logging.DEBUG) else Dte()
+
+
+def renewed(dte: Dte, clock: Callable[[], float]) -> Dte:
+    """Return the dialogue to go on with: another one when the transcript was switched.
+
+    Args:
+        dte: the dialogue; in the midst of something it is kept.
+        clock: the time in seconds, from anywhere.
+    """
+    if isinstance(dte, RecordingDte) is wire.isEnabledFor(logging.DEBUG) or not dte.at_rest:
+        return dte
+    note_end(dte, hung_up=False)
+    other = open_dialogue(clock)
+    other.trailer = dte.trailer
+    return other
 
 
 def note_end(dte: Dte, *, hung_up: bool) -> None:

@@ -127,9 +127,13 @@ class Shares(Generic[WaiterT]):
 
     def __init__(self, reserve: Mapping[str, int] | None = None) -> None:
         """Args: reserve: numbers kept for owners, by name; others have no right to any."""
-        self._reserve = {name: count for name, count in (reserve or {}).items() if count > 0}
+        self.change(reserve or {})
         self._used: Counter[str] = Counter()
         self.turns: Turns[WaiterT] = Turns()
+
+    def change(self, reserve: Mapping[str, int]) -> None:
+        """Keep other numbers from now on; whoever has one more than its right keeps it."""
+        self._reserve = {name: count for name, count in reserve.items() if count > 0}
 
     def used(self, owner: str) -> int:
         """How many numbers an owner has."""

@@ -61,15 +61,21 @@ class FarClients:
         """
         self._context = context
         self._books = books
-        self._servers = {server.index: server for server in servers}
+        self._ever = False
+        self.change(servers)
         self._on_far_client = on_far_client
         self._peers: dict[int, Arrival] = {}
         self._overtaken: dict[int, float] = {}
 
+    def change(self, servers: Sequence[ServerPort]) -> None:
+        """Let far clients in by other servers from now on; those inside stay."""
+        self._servers = {server.index: server for server in servers}
+        self._ever = self._ever or bool(servers)
+
     @property
     def expected(self) -> bool:
-        """Whether there may be any."""
-        return bool(self._servers)
+        """Whether there may be any: a server that is not ours any more may listen still."""
+        return self._ever
 
     def has(self, number: int) -> bool:
         """Whether the link of a number is a far client's."""
@@ -237,4 +243,6 @@ class FarClients:
         self._peers[number] = arrival
         log.info("link %d <- %s on server %s", number, arrival.peer, server.name)
         link.start(look=True)
-        self._on_far_client(FarClient(link, arrival.server, arrival.host, arrival.port))
+        self._on_far_client(
+            FarClient(link, arrival.server, arrival.host, arrival.port, server.name)
+        )

@@ -12,10 +12,9 @@ it is bounded: a module that answers nothing is left alone when the time is up.
 
 import logging
 import math
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Final
 
 import trio
 
@@ -28,27 +27,21 @@ from modemproxy.errors import (
     WriteBlocked,
     first_error,
 )
-from modemproxy.journal import (
-    FlowControlDropped,
-    Journal,
-    ModuleDown,
-    ModuleUp,
-    RestartLoop,
-    RungTaken,
-)
+from modemproxy.journal import FlowControlDropped, Journal
 from modemproxy.line.channel import AtChannel, open_channel
 from modemproxy.line.meter import LineMeter
 from modemproxy.line.port import Port, SerialPort
-from modemproxy.module.bringup import Readiness, bring_up
+from modemproxy.module import rights
+from modemproxy.module.bringup import bring_up
 from modemproxy.module.condition import Condition, ModuleState
 from modemproxy.module.gate import SessionGate
 from modemproxy.module.habits import Habits
-from modemproxy.module.ladder import LOOP_WINDOW_S, Ladder, Rung, Step
+from modemproxy.module.ladder import Rung
 from modemproxy.module.opens import Patience
 from modemproxy.module.pool import turn_away
+from modemproxy.module.recovery import Recovery
 from modemproxy.module.remedies import run_power_command
-from modemproxy.module.rights import reserve_of, servers_of
-from modemproxy.module.servers import FarClient
+from modemproxy.module.servers import FarClient, ServerPort
 from modemproxy.module.session import Session, say_goodbye
 from modemproxy.module.state import StateStore
 from modemproxy.module.subscriber import PinRefusedForGood
@@ -59,9 +52,6 @@ log = logging.getLogger(__name__)
 __all__ = ["Lifecycle", "OpenPort", "SessionGate"]
 
 OpenPort = Callable[[], Awaitable[Port]]
-
-#: Where a restarting module is only watched, events are recorded at these counts.
-_LOOP_EVENTS: Final = frozenset(2**n for n in range(2, 20))
 
 
 class Lifecycle:
@@ -99,17 +89,19 @@ class Lifecycle:
         self._on_far_client = on_far_client
         self._state = state
         self._open_port = open_port or self._open_tty
-        self._ladder = Ladder(has_power=bool(config.modem.power_command))
+        has_power = bool(config.modem.power_command)
+        self._recovery = Recovery(self.journal, self.condition, has_power=has_power)
+        self._servers = rights.servers_of(config)
         self._patience = Patience()
         self._habits = Habits()
-        self._next = Step(Rung.REOPEN, 0.0)
         self._modem = config.modem
         self._quiet_until = -math.inf
         self._up_since: float | None = None
         self._stopping = False
         self._until_stop: trio.CancelScope | None = None
         self._channel: AtChannel | None = None
-        self._last_problem = ""
+        self._again = False
+        self._state_to_be: StateStore | None = None
 
     def stop(self) -> None:
         """Leave the session in order, and let ``supervise()`` return."""
@@ -123,22 +115,58 @@ class Lifecycle:
         if self._channel is not None:
             self._channel.abort(LineClosed("the proxy is stopping"))
 
+    def change(self, config: Config) -> None:
+        """Go on with another configuration.
+
+        Links and servers follow at once. What else it says of the modem needs a new
+        session, which resets every connection; see ``rights.restart_keys``.
+        """
+        old, self._config = self._config.modem, config
+        new = config.modem
+        if old.port != new.port:
+            self._state_to_be = self._state.beside(new.port)
+        keys = rights.restart_keys(old, new, in_service=self.gate.session is not None)
+        self._recovery.ladder.has_power = bool(new.power_command)
+        if keys:
+            self._modem = new
+            self._begin_again(f"the configuration was changed (modem: {', '.join(keys)})")
+        else:
+            self._modem = rights.with_live_keys(self._modem, new)
+        self.change_servers(rights.servers_of(config, self._servers))
+
+    def change_servers(self, servers: Sequence[ServerPort]) -> None:
+        """Have the module listen there instead; those inside stay."""
+        self._servers = tuple(servers)
+        if (session := self.gate.session) is not None:
+            rights.apply(session, self._config, self._servers)
+
+    def _begin_again(self, why: str) -> None:
+        self._again = True
+        self._recovery.start_over(has_power=bool(self._modem.power_command))
+        self.condition.become(ModuleState.STARTING, why)
+        log.info("the module is brought up anew: %s", why)
+        if (session := self.gate.session) is not None:
+            session.on_failed()  # nobody else gets in
+            session.pool.fail_all(why)
+        if self._until_stop is not None:
+            self._until_stop.cancel()
+
     async def supervise(self) -> None:
         """Run sessions until ``stop()``; raises only what is a bug."""
         self._quiet_until = trio.current_time() + self._state.small_send_due_s
         while not self._stopping:
             failure: BaseException | None = None
             try:
-                if self._next.rung is Rung.POWER:
+                if self._recovery.next.rung is Rung.POWER:
                     await self._run_power_command()
                 await self._use_port()
             except* LineError as group:
                 failure = first_error(group)
-            if failure is not None:
+            if failure is not None and not self._again:
                 self._climb(failure)
                 with self._stoppable():
                     await sit_out(
-                        self._next,
+                        self._recovery.next,
                         self._open_port,
                         silent_until=self._quiet_until,
                         baudrate=self._modem.baudrate,
@@ -150,16 +178,22 @@ class Lifecycle:
         Raises:
             LineError: the line ended (alone or in a group).
         """
+        self._again = False
+        if self._state_to_be is not None:
+            self._state, self._state_to_be = self._state_to_be, None
+            self._patience, self._habits = Patience(), Habits()
         port = await self._open_port()
         async with open_channel(port) as channel:
             self._channel = channel
-            channel.on_resync = self._note_resync
+            channel.on_resync = self._recovery.note_resync
             channel.on_small_send = self._state.note_small_send
             try:
-                while (failure := await self._serve(channel)) is not None:
+                while not self._again:
+                    if (failure := await self._serve(channel)) is None or self._again:
+                        return
                     self._climb(failure)
                     await self._watch_over(channel, failure)
-                    if self._next.rung in (Rung.POWER, Rung.REOPEN):
+                    if self._recovery.next.rung in (Rung.POWER, Rung.REOPEN):
                         return
             finally:
                 self._channel = None
@@ -167,7 +201,8 @@ class Lifecycle:
     async def _watch_over(self, channel: AtChannel, failure: BaseException) -> None:
         """Pause; a module that answers is asked how it is."""
         with self._stoppable():
-            await watch_over(channel, failure, self._next.pause_s, self._modem.baudrate)
+            pause_s = self._recovery.next.pause_s
+            await watch_over(channel, failure, pause_s, self._modem.baudrate)
 
     async def _serve(self, channel: AtChannel) -> BaseException | None:
         """One session, from bring-up to its end; None when it was left in order.
@@ -219,36 +254,25 @@ class Lifecycle:
             self._modem,
             connect_s=config.timeouts.connect_s,
             state=self._state,
-            rung=self._next.rung,
+            rung=self._recovery.next.rung,
             quiet_until=self._quiet_until,
             habits=self._habits,
         )
         self._state.note_session()
-        self._last_problem = ""
-        self._note_up(readiness, trio.current_time() - started)
-        timeouts = config.timeouts
+        self._recovery.note_up(readiness, trio.current_time() - started)
+        config = self._config  # it may have changed meanwhile
         return Session(
             channel,
             readiness,
-            connect_s=timeouts.connect_s,
-            stall_s=timeouts.stall_s,
+            connect_s=config.timeouts.connect_s,
+            stall_s=config.timeouts.stall_s,
             journal=self.journal,
             patience=self._patience,
             habits=self._habits,
-            reserve=reserve_of(config),
-            servers=servers_of(config),
+            reserve=rights.reserve_of(config),
+            servers=self._servers,
             on_far_client=self._on_far_client,
             meter=self.meter,
-        )
-
-    def _note_up(self, readiness: Readiness, took_s: float) -> None:
-        found = self.condition
-        found.become(ModuleState.UP)
-        found.sessions += 1
-        found.model, found.address = readiness.model, readiness.address
-        found.baudrate = readiness.baudrate
-        self.journal.record(
-            ModuleUp(readiness.model, readiness.address, readiness.baudrate, took_s)
         )
 
     async def _open_tty(self) -> Port:
@@ -261,33 +285,16 @@ class Lifecycle:
 
     @contextmanager
     def _stoppable(self) -> Iterator[None]:
-        """A scope that ``stop()`` cancels."""
+        """A scope that ``stop()`` and a changed configuration cancel."""
         with trio.CancelScope() as self._until_stop:
-            if self._stopping:
+            if self._stopping or self._again:
                 self._until_stop.cancel()
             yield
 
-    def _note_resync(self, reason: str) -> None:
-        self.journal.record(RungTaken("R1", "bringing the line back into step", reason))
-
-    # -- what to do about a failure -----------------------------------------------------
-
     def _climb(self, failure: BaseException) -> None:
-        """Decide the next step, and say so once."""
-        now = trio.current_time()
-        up_for_s = 0.0 if self._up_since is None else now - self._up_since
-        self._up_since = None
+        """Decide what to do about a failure."""
+        up_since, self._up_since = self._up_since, None
         if isinstance(failure, WriteBlocked) and self._modem.flow_control == "rtscts":
             self._modem = replace(self._modem, flow_control="none")
             self.journal.record(FlowControlDropped())
-        step = self._next = self._ladder.next_step(failure, now=now, up_for_s=up_for_s)
-        problem = str(failure)
-        self.condition.become(ModuleState.RECOVERING, problem)
-        if problem != self._last_problem:
-            self.journal.record(ModuleDown(problem))
-            self._last_problem = problem
-        if step.restarts in _LOOP_EVENTS:
-            self.journal.record(RestartLoop(step.restarts, LOOP_WINDOW_S))
-        elif not step.restarts and not step.looking:
-            rung = step.rung
-            self.journal.record(RungTaken(rung.label, rung.action, problem, step.pause_s))
+        self._recovery.climb(failure, up_since=up_since)

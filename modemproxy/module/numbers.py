@@ -61,6 +61,11 @@ class Numbers:
         """How many claims are in the queue."""
         return len(self.shares.turns)
 
+    def change_reserve(self, reserve: Mapping[str, int]) -> None:
+        """Keep other numbers from now on; who may have one by that gets it."""
+        self.shares.change(reserve)
+        self._serve()
+
     def holder(self, number: int) -> str:
         """Who has a number; empty when nobody has."""
         return self._holders.get(number, "")

@@ -274,6 +274,17 @@ class LinkPool:
         """Until when the result of an open may come (trio's clock)."""
         return trio.current_time() + self._open_limit_s + _LATE_OPEN_MARGIN_S
 
+    # -- what the configuration says ------------------------------------------------------
+
+    def change(
+        self, *, stall_s: float, reserve: Mapping[str, int], servers: Sequence[ServerPort]
+    ) -> None:
+        """Go on by other rules; links that are open stay. See the session for the names."""
+        self._context.stall_s = stall_s
+        self.far_clients.change(servers)
+        self.quarantine.far_clients = self.far_clients.expected
+        self.numbers.change_reserve(reserve)
+
     # -- the end ------------------------------------------------------------------------
 
     def fail_all(self, reason: str) -> None:

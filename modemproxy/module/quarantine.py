@@ -38,7 +38,11 @@ _LATE_REPORT_S: Final = 1.0
 
 
 class Quarantine:
-    """Brings link numbers back to the state in which they may be used again."""
+    """Brings link numbers back to the state in which they may be used again.
+
+    Attributes:
+        far_clients: some may come.
+    """
 
     def __init__(
         self,
@@ -58,7 +62,7 @@ class Quarantine:
         self._execute = context.scheduler.execute
         self._give_back = give_back
         self._adopt = adopt
-        self._far_clients = far_clients
+        self.far_clients = far_clients
         self._cleanings: dict[int, Cleaning] = {}
         self._dropped_at: dict[int, float] = {}
         self._to_clean, self._dirty = trio.open_memory_channel[int](LINKS * 2)
@@ -273,7 +277,7 @@ class Quarantine:
 
     async def _is_taken(self, number: int, cleaning: Cleaning) -> bool:
         """Whether a far client has the number, whose report is late or lost."""
-        return self._far_clients and await is_taken(Inquiry(self._execute, number), cleaning)
+        return self.far_clients and await is_taken(Inquiry(self._execute, number), cleaning)
 
     async def _drop_unread(self, number: int, cleaning: Cleaning) -> None:
         """Bytes of the last connection must not be the next one's first.

@@ -1,7 +1,8 @@
 """Servers on the module: ports of its own address where far clients come in.
 
 Each is armed at the beginning of every session, because nothing of them survives a
-recovery. One that the module refuses is tried again now and then. Whether anybody can
+recovery, and when the configuration comes to have it. One that the module refuses is tried
+again now and then. Whether anybody can
 reach them is another question: most mobile networks give private addresses, and that is
 said, too.
 """
@@ -10,13 +11,15 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address
+from math import inf
 from typing import Final
 
 import trio
 
 from modemproxy.at.results import Refused, TcpipErr
-from modemproxy.at.servers import OpenRow, QueryServers, StartServer
-from modemproxy.errors import CommandError
+from modemproxy.at.servers import OpenRow, QueryServers, StartServer, StopServer
+from modemproxy.at.tcpip import SERVERS
+from modemproxy.errors import CommandError, NoAnswer
 from modemproxy.journal import Journal, ServerArmed, ServerNotArmed
 from modemproxy.line.scheduler import Scheduler
 from modemproxy.module.link import Link
@@ -24,6 +27,8 @@ from modemproxy.module.link import Link
 log = logging.getLogger(__name__)
 
 _RETRY_S: Final = 30.0
+#: The module does not stop a server while its far clients are inside.
+_STOP_RETRY_S: Final = 5.0
 #: An answer that was lost on the line says nothing about the module.
 _NOISE_RETRY_S: Final = 2.0
 _CARRIER_NAT: Final = IPv4Network("100.64.0.0/10")
@@ -55,12 +60,14 @@ class FarClient:
         server: the index of the server.
         host: the far client's address.
         port: its port.
+        name: of the server.
     """
 
     link: Link
     server: int
     host: str
     port: int
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,45 +135,102 @@ class ServerKeeper:
         journal: is told of every server that listens, or can not.
         """
         self._execute = scheduler.execute
-        self._servers = servers
+        self._wanted = {server.index: server for server in servers}
+        self._news = trio.Event()
         self._address = address
         self._journal = journal
         self._backlog_refused = False
 
-    async def arm_all(self) -> None:
-        """Have every server listen; returns when all do.
+    def change(self, servers: Sequence[ServerPort]) -> None:
+        """Have the module listen there instead; what listens already goes on.
+
+        A server that the module does not stop, because far clients are inside, is stopped
+        when they have gone.
+        """
+        before = {server.port for server in self._wanted.values()}
+        self._wanted = {server.index: server for server in servers}
+        self._warn([server for server in servers if server.port not in before])
+        self._wake()
+
+    def _wake(self) -> None:
+        self._news.set()
+        self._news = trio.Event()
+
+    async def keep(self) -> None:
+        """Have every server listen, and keep up with changes, until cancelled.
 
         Raises:
             LineError: the line ended.
         """
+        self._warn(list(self._wanted.values()))
+        async with trio.open_nursery() as nursery:
+            for index in range(SERVERS):
+                nursery.start_soon(self._keep, index)
+
+    def _warn(self, servers: Sequence[ServerPort]) -> None:
         reason = why_unreachable(self._address)
-        if self._servers and reason:
-            ports = ", ".join(f"{server.name} (port {server.port})" for server in self._servers)
+        if servers and reason:
+            ports = ", ".join(f"{server.name} (port {server.port})" for server in servers)
             log.warning(
                 "far clients cannot reach %s from the Internet: address %s is %s",
                 ports,
                 self._address,
                 reason,
             )
-        async with trio.open_nursery() as nursery:
-            for server in self._servers:
-                nursery.start_soon(self._arm, server)
 
-    async def _arm(self, server: ServerPort) -> None:
-        """Try until the server listens; say why it does not, once for each reason."""
+    async def _keep(self, index: int) -> None:
+        """Try until one index is as it should be; say why it is not, once for each reason."""
+        listening: ServerPort | None = None
         said = ""
         while True:
+            news, wanted = self._news, self._wanted.get(index)
+            pause_s = inf
             try:
-                await self._start(server)
-                break
+                if listening and (wanted is None or wanted.port != listening.port):
+                    await self._stop(listening)
+                    listening = None
+                if wanted and not listening:
+                    await self._start(wanted)
+                    listening = wanted
+                    self._note_armed(wanted)
+                said = ""
             except CommandError as error:
                 pause_s = _RETRY_S if isinstance(error, Refused) else _NOISE_RETRY_S
+                pause_s = _STOP_RETRY_S if listening else pause_s
                 if error.reason != said:
                     said = error.reason
-                    event = ServerNotArmed(server.name, server.port, said, pause_s)
-                    self._journal.record(event)
-            await trio.sleep(pause_s)
+                    self._complain(wanted, listening, said, pause_s)
+            with trio.move_on_after(pause_s):
+                await news.wait()
+
+    def _note_armed(self, server: ServerPort) -> None:
         self._journal.record(ServerArmed(server.index, server.port, self._address, server.name))
+
+    def _complain(
+        self, wanted: ServerPort | None, listening: ServerPort | None, why: str, pause_s: float
+    ) -> None:
+        if listening is not None:
+            log.info("port %d of the module is not closed yet: %s", listening.port, why)
+        elif wanted is not None:
+            self._journal.record(ServerNotArmed(wanted.name, wanted.port, why, pause_s))
+
+    async def _stop(self, server: ServerPort) -> None:
+        """Stop one server.
+
+        Raises:
+            CommandError: it listens still: its far clients are inside, most likely.
+            LineError: the line ended.
+        """
+        refusal: Refused | None = None
+        try:
+            await self._execute(StopServer(server.index))
+        except Refused as error:
+            refusal = error
+        # Its result may come after the OK: the module's list tells.
+        if await self._listens(server):
+            raise refusal or NoAnswer(f"SERVERSTOP={server.index}")
+        log.info("the module does not listen on port %d any more", server.port)
+        self._wake()  # another index may wait for the port
 
     async def _start(self, server: ServerPort) -> None:
         """Start one server.

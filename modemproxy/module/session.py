@@ -73,6 +73,7 @@ class Session:
         readiness: what bring-up found.
         pool: the links.
         scheduler: the line.
+        servers: has the module listen.
         on_failed: called at once when something broke; ``run()`` may take a moment more.
     """
 
@@ -123,9 +124,7 @@ class Session:
             servers=servers,
             on_far_client=on_far_client,
         )
-        self._servers = ServerKeeper(
-            self.scheduler, servers, readiness.address, context.journal
-        )
+        self.servers = ServerKeeper(self.scheduler, servers, readiness.address, context.journal)
         self._resolver = Resolver(self.scheduler, self._note_network_closed)
         self._health = Health(self.scheduler, self.pool, readiness.address, self.fail)
         context.is_doubtful = self._health.is_doubtful
@@ -153,7 +152,7 @@ class Session:
                 nursery.start_soon(self._health.watch)
                 nursery.start_soon(self._stalls.watch)
                 nursery.start_soon(self._watch_sim)
-                nursery.start_soon(self._servers.arm_all)
+                nursery.start_soon(self.servers.keep)
                 await self._failed.wait()
                 assert self._failure is not None
                 raise self._failure

@@ -58,6 +58,15 @@ class StateStore:
         base = Path(environ.get("XDG_STATE_HOME") or home / ".local/state")
         return cls(base / "modemproxy", port)
 
+    def beside(self, port: str) -> "StateStore":
+        """Give the marks about another port, kept in the same place."""
+        return StateStore(self._stem.parent, port)
+
+    @property
+    def stem(self) -> Path:
+        """What the names of all files about this port begin with."""
+        return self._stem
+
     def pin_refused(self, pin: str) -> bool:
         """Whether this very PIN was refused before."""
         return self._read("pin-refused") == self._hash(pin)

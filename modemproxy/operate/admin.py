@@ -52,7 +52,11 @@ Handler = Callable[[Request, Caller], Awaitable[bool]]
 
 
 class AdminSocket:
-    """Serves the admin socket."""
+    """Serves the admin socket.
+
+    Attributes:
+        handlers: what can be asked, by the request's name.
+    """
 
     def __init__(self, listener: trio.SocketListener, handlers: Mapping[str, Handler]) -> None:
         """Args:
@@ -60,7 +64,7 @@ class AdminSocket:
         handlers: what can be asked, by the request's name.
         """
         self._listener = listener
-        self._handlers = dict(handlers)
+        self.handlers = dict(handlers)
 
     async def serve(self, callers: trio.Nursery) -> None:
         """Accept until cancelled; who came in is served in ``callers``."""
@@ -90,9 +94,9 @@ class AdminSocket:
 
     async def _answer(self, request: Request, caller: Caller) -> bool:
         name = request.get("request")
-        handler = self._handlers.get(name) if isinstance(name, str) else None
+        handler = self.handlers.get(name) if isinstance(name, str) else None
         if handler is None:
-            known = ", ".join(sorted(self._handlers))
+            known = ", ".join(sorted(self.handlers))
             raise BadRequest(f"unknown request {name!r:.40} (known: {known})")
         return await handler(request, caller)
 

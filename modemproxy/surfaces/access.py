@@ -23,12 +23,18 @@ class Access:
         max_clients: how many at once, 0 for no limit.
         max_per_client: how many at once from one address, 0 for no limit.
         """
-        self._allow = tuple(allow)
-        self._max_clients = max_clients
-        self._max_per_client = max_per_client
+        self.change(allow=allow, max_clients=max_clients, max_per_client=max_per_client)
         self._inside: Counter[str] = Counter()
         #: Why nobody may come in at present; empty when the rules alone decide.
         self.closed = ""
+
+    def change(
+        self, *, allow: Sequence[Network], max_clients: int, max_per_client: int
+    ) -> None:
+        """Go by other rules from now on; who is in stays in, and counts."""
+        self._allow = tuple(allow)
+        self._max_clients = max_clients
+        self._max_per_client = max_per_client
 
     @property
     def clients(self) -> int:

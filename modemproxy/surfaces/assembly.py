@@ -23,6 +23,11 @@ log = logging.getLogger(__name__)
 
 _TRIES: Final = 20
 
+#: What a listener of this host is described by.
+Entry = Forward | Proxy | Dns
+#: What is bound for it.
+Ports = trio.SocketListener | HostPort | tuple[HostPort, trio.SocketListener]
+
 
 class Surface(Protocol):
     """A listener of this host.
@@ -45,6 +50,19 @@ class Surface(Protocol):
     async def serve(self, handlers: trio.Nursery) -> None:
         """Accept until cancelled; serve those who came in ``handlers``."""
 
+    def lend(self) -> Ports:
+        """Give second handles to its ports: they stay bound when it lets go of them."""
+
+    def close(self) -> None:
+        """Let go of ports that are not served."""
+
+
+def entries_of(config: Config) -> dict[str, Entry]:
+    """Give what describes each listener of this host, by its name."""
+    entries: dict[str, Entry] = {forward.name: forward for forward in config.forwards}
+    entries |= {proxy.name: proxy for proxy in config.proxies}
+    return entries if config.dns is None else {**entries, DNS: config.dns}
+
 
 def open_surfaces(
     config: Config, gate: SessionGate, roster: Roster | None = None
@@ -59,79 +77,106 @@ def open_surfaces(
     Raises:
         ConfigError: host ports cannot be bound; says which, all of them.
     """
-    opening = _Opening(config, gate, roster or Roster())
-    for forward in config.forwards:
-        opening.add_forward(forward)
-    for proxy in config.proxies:
-        opening.add_proxy(proxy)
-    if config.dns is not None:
-        opening.add_dns(config.dns)
-    return opening.done()
-
-
-class _Opening:
-    """Collects what could be bound, and what could not."""
-
-    def __init__(self, config: Config, gate: SessionGate, roster: Roster) -> None:
-        self._roster = roster
-        self._config = config
-        self._gate = gate
-        self._surfaces: list[Surface] = []
-        self._problems: list[str] = []
-
-    def done(self) -> list[Surface]:
-        if self._problems:
-            raise ConfigError(self._problems)
-        return self._surfaces
-
-    def add_forward(self, forward: Forward) -> None:
-        gate, timeouts = self._gate, self._config.timeouts
+    assembly = Assembly(gate, roster or Roster())
+    surfaces: list[Surface] = []
+    problems: list[str] = []
+    for entry in entries_of(config).values():
         try:
-            if forward.protocol == "udp":
-                port = bind_udp(forward.name, forward.listen)
-                udp = UdpForward(forward, port, gate, timeouts, self._roster)
-                self._add(udp, forward.listen)
-            else:
-                listener = bind_tcp(forward.name, forward.listen)
-                tcp = TcpForward(forward, listener, gate, timeouts, self._roster)
-                self._add(tcp, forward.listen)
+            surfaces.append(assembly.open(entry, config))
         except ConfigError as error:
-            self._problems += error.problems
+            problems += error.problems
+    if problems:
+        for surface in surfaces:
+            surface.close()
+        raise ConfigError(problems)
+    for surface, entry in zip(surfaces, entries_of(config).values(), strict=True):
+        announce(surface, entry)
+    return surfaces
 
-    def add_proxy(self, proxy: Proxy) -> None:
-        kind = SocksProxy if proxy.protocol == "socks5" else HttpProxy
-        try:
-            listener = bind_tcp(proxy.name, proxy.listen)
-        except ConfigError as error:
-            self._problems += error.problems
-            return
-        timeouts = self._config.timeouts
-        self._add(kind(proxy, listener, self._gate, timeouts, self._roster), proxy.listen)
-        if exposed(proxy.listen) and not proxy.users:
-            log.warning(
-                "%s: ANYBODY whom allow lets in can use the mobile connection: it has no users",
-                proxy.name,
-            )
 
-    def add_dns(self, dns: Dns) -> None:
-        config = self._config
-        try:
-            ports = _bind_dns(dns.listen)
-        except ConfigError as error:
-            self._problems += error.problems
-            return
-        listener = DnsListener(
-            dns, ports, self._gate, config.timeouts, config.modem, self._roster
+def announce(surface: Surface, entry: Entry) -> None:
+    """Say where a listener listens, loudly if others can reach it."""
+    listen = entry.listen
+    where = Endpoint(listen.host, surface.port)
+    if not exposed(listen):
+        log.info("%s: listens on %s", surface.name, where)
+        return
+    log.warning("%s: EXPOSED: listens on %s for other machines", surface.name, where)
+    if isinstance(entry, Proxy) and not entry.users:
+        log.warning(
+            "%s: ANYBODY whom allow lets in can use the mobile connection: it has no users",
+            surface.name,
         )
-        self._add(listener, dns.listen)
 
-    def _add(self, surface: Surface, listen: Endpoint) -> None:
-        self._surfaces.append(surface)
-        where = Endpoint(listen.host, surface.port)
-        if exposed(listen):
-            log.warning("%s: EXPOSED: listens on %s for other machines", surface.name, where)
-        else:
-            log.info("%s: listens on %s", surface.name, where)
+
+class Assembly:
+    """Makes listeners, and changes them."""
+
+    def __init__(self, gate: SessionGate, roster: Roster) -> None:
+        """Args:
+        gate: where clients wait for the module.
+        roster: is told of every client.
+        """
+        self._gate = gate
+        self._roster = roster
+
+    def open(self, entry: Entry, config: Config, lent: Surface | None = None) -> Surface:
+        """Make a listener.
+
+        Args:
+            entry: what describes it.
+            config: the configuration that this is part of.
+            lent: has the same address and transport, and lends its ports; they are bound
+                anew when this is left out.
+
+        Raises:
+            ConfigError: its port cannot be bound.
+        """
+        gate, roster, timeouts = self._gate, self._roster, config.timeouts
+        ports = _bind(entry) if lent is None else lent.lend()
+        match entry, ports:
+            case Dns(), (HostPort(), trio.SocketListener()):
+                return DnsListener(entry, ports, gate, timeouts, config.modem, roster)
+            case Forward(), HostPort():
+                return UdpForward(entry, ports, gate, timeouts, roster)
+            case Forward(), trio.SocketListener():
+                return TcpForward(entry, ports, gate, timeouts, roster)
+            case Proxy(protocol="socks5"), trio.SocketListener():
+                return SocksProxy(entry, ports, gate, timeouts, roster)
+            case Proxy(), trio.SocketListener():
+                return HttpProxy(entry, ports, gate, timeouts, roster)
+        raise AssertionError(f"{entry}: does not fit {ports}")
+
+    def change(self, surface: Surface, entry: Entry, config: Config) -> None:
+        """Have a listener go by other rules for those who come from now on.
+
+        Args:
+            surface: the listener.
+            entry: what describes it; its address and protocol are the same as before.
+            config: the configuration that this is part of.
+        """
+        match surface, entry:
+            case DnsListener(), Dns():
+                surface.change(entry, config.timeouts, config.modem)
+            case ((TcpForward() | UdpForward()), Forward()):
+                surface.change(entry, config.timeouts)
+            case ((SocksProxy() | HttpProxy()), Proxy()):
+                surface.change(entry, config.timeouts)
+            case _:
+                raise AssertionError(f"{entry}: does not fit {surface}")
+
+
+def _bind(entry: Entry) -> Ports:
+    """Bind what an entry listens on.
+
+    Raises:
+        ConfigError: it cannot be bound.
+    """
+    if isinstance(entry, Dns):
+        return _bind_dns(entry.listen)
+    if entry.protocol == "udp":
+        return bind_udp(entry.name, entry.listen)
+    return bind_tcp(entry.name, entry.listen)
 
 
 def _bind_dns(listen: Endpoint) -> tuple[HostPort, trio.SocketListener]:

@@ -101,14 +101,29 @@ class DnsListener:
         self._entrance = Entrance(
             NAME, ports[1], self.access, self._serve_tcp, kind=self.kind, roster=roster
         )
-        # Without an APN the module's own context is used, of a kind that nobody here knows.
-        self._families = _FAMILIES["IPV4V6" if modem.apn is None else modem.ip_type]
         self._resolver = Resolver(gate)
-        dialer = Dialer(gate, timeouts, NAME, "interactive")
-        self._upstream = Upstream(dns.server, dialer) if dns.server is not None else None
+        self._gate = gate
+        self.change(dns, timeouts, modem)
         self._asking = 0
         self._stopping = False
         self._quiet_until = 0.0
+
+    def change(self, dns: Dns, timeouts: Timeouts, modem: ModemConfig) -> None:
+        """Answer from now on by other rules; the port stays."""
+        self.access.change(allow=dns.allow, max_clients=_MOST_CONNECTIONS, max_per_client=0)
+        # Without an APN the module's own context is used, of a kind that nobody here knows.
+        self._families = _FAMILIES["IPV4V6" if modem.apn is None else modem.ip_type]
+        dialer = Dialer(self._gate, timeouts, NAME, "interactive")
+        self._upstream = Upstream(dns.server, dialer) if dns.server is not None else None
+
+    def lend(self) -> tuple[HostPort, trio.SocketListener]:
+        """Give second handles to the ports: they stay bound when these are closed."""
+        return self._udp.lend(), self._entrance.lend()
+
+    def close(self) -> None:
+        """Let go of ports that are not served."""
+        self._udp.close()
+        self._entrance.close()
 
     async def serve(self, handlers: trio.Nursery) -> None:
         """Take questions until cancelled; they are answered in ``handlers``."""
@@ -136,7 +151,7 @@ class DnsListener:
                 raise Denied(f"{_MOST_ASKING} questions are being answered already")
         except Denied as error:
             self.dropped += 1
-            self._roster.refuse(NAME)
+            self._roster.refuse(NAME, str(peer), error)
             self._complain(f"{peer} refused: {error}")
             return
         self._asking += 1

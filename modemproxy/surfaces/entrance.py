@@ -28,6 +28,7 @@ class Entrance:
         kind: ``tcp``, ``socks5``, ``http`` or ``dns``.
         port: the host port in fact bound.
         access: who may come in.
+        target: where clients are led to, when that is known beforehand.
     """
 
     def __init__(
@@ -58,7 +59,15 @@ class Entrance:
         self.access = access
         self._roster = roster or Roster()
         self._serve = serve
-        self._target = target
+        self.target = target
+
+    def lend(self) -> trio.SocketListener:
+        """Give a second handle to the port: it stays bound when this one lets go of it."""
+        return trio.SocketListener(self._listener.socket.dup())
+
+    def close(self) -> None:
+        """Let go of a port that is not served."""
+        self._listener.socket.close()
 
     async def serve(self, handlers: trio.Nursery) -> None:
         """Accept clients until cancelled; they are served in ``handlers``."""
@@ -72,7 +81,7 @@ class Entrance:
         visit = Visit(
             self.name,
             client.peer,
-            self._target,
+            self.target,
             kind=self.kind,
         )
         try:
@@ -87,5 +96,5 @@ class Entrance:
             with self.access.admitted(visit.host), self._roster.recorded(visit):
                 await self._serve(client, visit)
         except Denied as error:
-            self._roster.refuse(self.name)
+            self._roster.refuse(self.name, visit.peer, error)
             log.warning("%s: %s refused: %s", self.name, visit.peer, error)

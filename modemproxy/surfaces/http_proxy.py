@@ -44,19 +44,24 @@ class HttpProxy(Entrance):
         access = self.desk.access
         super().__init__(proxy.name, listener, access, self._talk, kind="http", roster=roster)
 
+    def change(self, proxy: Proxy, timeouts: Timeouts) -> None:
+        """Serve those who come from now on by other rules; the port stays."""
+        self.desk = self.desk.changed(proxy, timeouts)
+
     async def _talk(self, client: ClientConnection, visit: Visit) -> None:
-        server = HttpProxyServer(self.desk.users)
-        request = await self.desk.read_request(client, server, visit)
+        desk = self.desk  # what changes later is for those who come later
+        server = HttpProxyServer(desk.users)
+        request = await desk.read_request(client, server, visit)
         if not isinstance(request, Connect | Forward):
             return
         async with AsyncExitStack() as stack:
             destination = (request.host, request.port)
-            link = await self.desk.open_link(stack, client, visit, destination)
+            link = await desk.open_link(stack, client, visit, destination)
             if isinstance(link, Verdict):
                 await client.dismiss(server.refuse(link.http, link.sentence))
                 return
             client.push_back(server.trailing_data)
-            options, traffic = self.desk.options, visit.traffic
+            options, traffic = desk.options, visit.traffic
             if isinstance(request, Connect):
                 await client.send_all(server.accept())
                 await bridge(client, link, options, traffic)

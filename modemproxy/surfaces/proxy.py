@@ -9,6 +9,7 @@ after that is a reset, as with every other connection.
 import logging
 from collections import Counter
 from contextlib import AsyncExitStack
+from copy import copy
 from typing import Final, Protocol
 
 import trio
@@ -63,23 +64,36 @@ class ProxyDesk:
     """
 
     def __init__(self, proxy: Proxy, gate: SessionGate, timeouts: Timeouts) -> None:
-        self.access = Access(
+        self.access = Access(allow=proxy.allow, max_clients=0, max_per_client=0)
+        self._gate = gate
+        self._rate = Rate(proxy.rate)
+        self._logins = Logins()
+        self.refusals: Counter[Why] = Counter()
+        self.denied = 0
+        self._set(proxy, timeouts)
+
+    def changed(self, proxy: Proxy, timeouts: Timeouts) -> "ProxyDesk":
+        """Give the desk for those who come from now on; the counts go on."""
+        desk = copy(self)
+        desk._set(proxy, timeouts)
+        return desk
+
+    def _set(self, proxy: Proxy, timeouts: Timeouts) -> None:
+        self.access.change(
             allow=proxy.allow,
             max_clients=proxy.max_clients,
             max_per_client=proxy.max_per_client,
         )
+        self._rate = self._rate.changed(proxy.rate)
+        self._allowed = proxy.allow_destinations
         self.users = Users(dict(proxy.users)) if proxy.users else None
         self.options = RelayOptions(
             half_close_s=proxy.half_close_s,
             idle_timeout_s=proxy.idle_timeout_s,
             close_on_fin=proxy.on_client_fin == "close",
-            rate=Rate(proxy.rate),
+            rate=self._rate,
         )
-        self.dialer = Dialer(gate, timeouts, proxy.name, proxy.traffic_class)
-        self.refusals: Counter[Why] = Counter()
-        self.denied = 0
-        self._allowed = proxy.allow_destinations
-        self._logins = Logins()
+        self.dialer = Dialer(self._gate, timeouts, proxy.name, proxy.traffic_class)
 
     async def read_request(self, client: ClientConnection, talk: Talk, visit: Visit) -> object:
         """Read a client's request.

@@ -24,6 +24,10 @@ class Rate:
         self._limit = bytes_per_s
         self._due = -inf
 
+    def changed(self, bytes_per_s: int) -> "Rate":
+        """Give the limit for those who come from now on: this one, unless it is another."""
+        return self if bytes_per_s == self._limit else Rate(bytes_per_s)
+
     def piece(self, most: int) -> int:
         """Say how much to move at a time, at most ``most`` bytes: no long waits."""
         if not self._limit:

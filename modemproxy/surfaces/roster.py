@@ -28,13 +28,18 @@ class Totals:
 
 
 class Roster:
-    """All visits of one run of the program."""
+    """All visits of one run of the program.
+
+    Attributes:
+        on_refused: told of every client that was not let in: listener, peer, reason.
+    """
 
     def __init__(self) -> None:
         self._visits: dict[int, Visit] = {}
         self._totals: dict[str, Totals] = {}
         self._listeners: list[Callable[[Visit], None]] = []
         self._last_id = 0
+        self.on_refused: Callable[[str, str, str], None] = lambda surface, peer, why: None
 
     @property
     def visits(self) -> Mapping[int, Visit]:
@@ -87,9 +92,10 @@ class Roster:
         totals.down += visit.down
         totals.causes[visit.cause] += 1
 
-    def refuse(self, surface: str) -> None:
+    def refuse(self, surface: str, peer: str, why: object) -> None:
         """Note a client that was not let in."""
         self._kept(surface).refused += 1
+        self.on_refused(surface, peer, str(why))
 
     def _kept(self, surface: str) -> Totals:
         return self._totals.setdefault(surface, Totals())

@@ -10,6 +10,7 @@ only finishes sending has closed, as far as the module tells.
 import logging
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from copy import copy
 from typing import Final
 
 import trio
@@ -50,21 +51,34 @@ class FarServers:
         roster: Roster | None = None,
     ) -> None:
         """Args:
-        servers: of the configuration; a far client names its own by the index in them.
+        servers: of the configuration; a far client names its own.
         gate: the session, for the module's address.
         timeouts: of the configuration.
         roster: is told of every far client.
         """
-        roster = roster or Roster()
-        self.desks = [ServerDesk(server, gate, timeouts, roster) for server in servers]
+        self._roster = roster or Roster()
+        self._gate = gate
         self._handlers: trio.Nursery | None = None
+        self.desks: list[ServerDesk] = []
+        self.change(servers, timeouts)
+
+    def change(self, servers: Sequence[Server], timeouts: Timeouts) -> None:
+        """Serve those who come from now on by other rules; those inside stay."""
+        desks = {desk.name: desk for desk in self.desks}
+        self.desks = [
+            desks[server.name].changed(server, timeouts)
+            if server.name in desks
+            else ServerDesk(server, self._gate, timeouts, self._roster)
+            for server in servers
+        ]
 
     def receive(self, far: FarClient) -> None:
         """Take a far client: it is served, or its link is closed at once. Never waits."""
-        if self._handlers is None or not 0 <= far.server < len(self.desks):
+        desk = next((desk for desk in self.desks if desk.name == far.name), None)
+        if self._handlers is None or desk is None:
             far.link.abort()
             return
-        self._handlers.start_soon(self.desks[far.server].handle, far)
+        self._handlers.start_soon(desk.handle, far)
 
     async def serve(self, handlers: trio.Nursery) -> None:
         """Let far clients in until cancelled; they are served in ``handlers``."""
@@ -102,19 +116,31 @@ class ServerDesk:
     ) -> None:
         self.name = server.name
         self._roster = roster
-        self._server = server
         self._gate = gate
+        self._rate = Rate(server.rate)
+        self.access = Access(allow=server.allow, max_clients=0, max_per_client=0)
+        self._set(server, timeouts)
+
+    def changed(self, server: Server, timeouts: Timeouts) -> "ServerDesk":
+        """Give the desk for those who come from now on; who is inside counts on."""
+        desk = copy(self)
+        desk._set(server, timeouts)
+        return desk
+
+    def _set(self, server: Server, timeouts: Timeouts) -> None:
+        self._server = server
         self._connect_s = timeouts.connect_s
-        self.access = Access(
+        self.access.change(
             allow=server.allow,
             max_clients=server.max_clients,
             max_per_client=server.max_per_client,
         )
+        self._rate = self._rate.changed(server.rate)
         self._options = RelayOptions(
             half_close_s=server.half_close_s,
             idle_timeout_s=server.idle_timeout_s,
             close_on_fin=server.on_client_fin == "close",
-            rate=Rate(server.rate),
+            rate=self._rate,
         )
 
     async def handle(self, far: FarClient) -> None:
@@ -138,7 +164,7 @@ class ServerDesk:
                 visit.note_number(far.link.number)
                 await self._serve(far, visit)
         except Denied as error:
-            self._roster.refuse(self.name)
+            self._roster.refuse(self.name, visit.peer, error)
             log.warning("%s: far client %s refused: %s", visit.surface, visit.peer, error)
 
     async def _serve(self, far: FarClient, visit: Visit) -> None:

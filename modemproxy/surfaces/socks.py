@@ -48,32 +48,43 @@ class SocksProxy(Entrance):
         access = self.desk.access
         super().__init__(proxy.name, listener, access, self._talk, kind="socks5", roster=roster)
 
+    def change(self, proxy: Proxy, timeouts: Timeouts) -> None:
+        """Serve those who come from now on by other rules; the port stays."""
+        self.desk = self.desk.changed(proxy, timeouts)
+
     async def _talk(self, client: ClientConnection, visit: Visit) -> None:
-        server = Socks5Server(self.desk.users)
-        match await self.desk.read_request(client, server, visit):
+        desk = self.desk  # what changes later is for those who come later
+        server = Socks5Server(desk.users)
+        match await desk.read_request(client, server, visit):
             case Connect(host, port):
-                await self._connect(client, server, visit, (host, port))
+                await self._connect(desk, client, server, visit, (host, port))
             case Associate() as wish:
-                await self._associate(client, server, visit, wish)
+                await self._associate(desk, client, server, visit, wish)
 
     async def _connect(
         self,
+        desk: ProxyDesk,
         client: ClientConnection,
         server: Socks5Server,
         visit: Visit,
         destination: tuple[str, int],
     ) -> None:
         async with AsyncExitStack() as stack:
-            link = await self.desk.open_link(stack, client, visit, destination)
+            link = await desk.open_link(stack, client, visit, destination)
             if isinstance(link, Verdict):
                 await client.dismiss(server.refuse(link.socks))
                 return
             await client.send_all(server.accept())
             client.push_back(server.trailing_data)
-            await bridge(client, link, self.desk.options, visit.traffic)
+            await bridge(client, link, desk.options, visit.traffic)
 
     async def _associate(
-        self, client: ClientConnection, server: Socks5Server, visit: Visit, wish: Associate
+        self,
+        desk: ProxyDesk,
+        client: ClientConnection,
+        server: Socks5Server,
+        visit: Visit,
+        wish: Associate,
     ) -> None:
         """Carry a client's datagrams for as long as its connection stays (RFC 1928 7)."""
         visit.target = "udp"
@@ -83,7 +94,7 @@ class SocksProxy(Entrance):
             visit.note_refused(error)
             await client.dismiss(server.refuse(Reply.GENERAL_FAILURE))
             return
-        association = Association(relay_port, self.desk, visit, wish.port)
+        association = Association(relay_port, desk, visit, wish.port)
         try:
             await client.send_all(server.accept(client.local_host, relay_port.port))
             async with trio.open_nursery() as nursery:

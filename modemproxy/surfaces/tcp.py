@@ -40,30 +40,32 @@ class TcpForward(Entrance):
         timeouts: of the configuration.
         roster: is told of every client.
         """
-        access = Access(
+        access = Access(allow=forward.allow, max_clients=0, max_per_client=0)
+        super().__init__(forward.name, listener, access, self._connect, roster=roster)
+        self._gate = gate
+        self._rate = Rate(forward.rate)
+        self.change(forward, timeouts)
+
+    def change(self, forward: Forward, timeouts: Timeouts) -> None:
+        """Serve those who come from now on by other rules; the port stays."""
+        self.access.change(
             allow=forward.allow,
             max_clients=forward.max_clients,
             max_per_client=forward.max_per_client,
         )
-        super().__init__(
-            forward.name,
-            listener,
-            access,
-            self._connect,
-            target=str(forward.connect),
-            roster=roster,
-        )
+        self.target = str(forward.connect)
         self._far = forward.connect
-        self._dialer = Dialer(gate, timeouts, forward.name, forward.traffic_class)
+        self._dialer = Dialer(self._gate, timeouts, forward.name, forward.traffic_class)
+        self._rate = self._rate.changed(forward.rate)
         self._options = RelayOptions(
             half_close_s=forward.half_close_s,
             idle_timeout_s=forward.idle_timeout_s,
             close_on_fin=forward.on_client_fin == "close",
-            rate=Rate(forward.rate),
+            rate=self._rate,
         )
 
     async def _connect(self, client: ClientConnection, visit: Visit) -> None:
-        far = self._far
+        far, options = self._far, self._options
         async with AsyncExitStack() as stack:
             link = await self._dialer.open(stack, client, visit, far.host, far.port)
-            await bridge(client, link, self._options, visit.traffic)
+            await bridge(client, link, options, visit.traffic)

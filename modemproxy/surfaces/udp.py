@@ -72,19 +72,34 @@ class UdpForward:
         self.name = forward.name
         self.port = port.port
         self.traffic = UdpTraffic()
-        self._forward = forward
         self._port = port
-        self._dialer = Dialer(gate, timeouts, forward.name, forward.traffic_class)
+        self._gate = gate
         self._rate = Rate(forward.rate)
-        self.access = Access(
-            allow=forward.allow,
-            max_clients=forward.max_clients,
-            max_per_client=forward.max_per_client,
-        )
+        self.access = Access(allow=forward.allow, max_clients=0, max_per_client=0)
+        self.change(forward, timeouts)
         self._sessions: dict[Peer, UdpSession] = {}
         self._stopping = False
         self._whole = True
         self._quiet_until = 0.0
+
+    def change(self, forward: Forward, timeouts: Timeouts) -> None:
+        """Serve sessions that begin from now on by other rules; the port stays."""
+        self._forward = forward
+        self._dialer = Dialer(self._gate, timeouts, forward.name, forward.traffic_class)
+        self._rate = self._rate.changed(forward.rate)
+        self.access.change(
+            allow=forward.allow,
+            max_clients=forward.max_clients,
+            max_per_client=forward.max_per_client,
+        )
+
+    def lend(self) -> HostPort:
+        """Give a second handle to the port: it stays bound when this one lets go of it."""
+        return self._port.lend()
+
+    def close(self) -> None:
+        """Let go of a port that is not served."""
+        self._port.close()
 
     @property
     def clients(self) -> int:
@@ -126,7 +141,7 @@ class UdpForward:
             stay.enter_context(self.access.admitted(peer.host))
         except Denied as error:
             self.traffic.refused += 1
-            self._roster.refuse(self.name)
+            self._roster.refuse(self.name, str(peer), error)
             self._complain(f"{peer} refused: {error}")
             return None
         session = UdpSession(peer, self._port, self._rate, self._forward.idle_timeout_s)

@@ -98,6 +98,10 @@ class HostPort:
             return False
         return True
 
+    def lend(self) -> "HostPort":
+        """Give a second handle to the port: it stays bound when this one is closed."""
+        return HostPort(self._sock.dup(), wild=self._wild)
+
     def close(self) -> None:
         """Release the port."""
         self._sock.close()

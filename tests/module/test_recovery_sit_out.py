@@ -31,7 +31,7 @@ def opens_again(event: Event) -> bool:
 
 def climbed(b: RecoveryBench, trouble: Trouble, tries: int) -> None:
     """Have had some failures in a row."""
-    b.lifecycle._ladder._ways[trouble] = _Way(tries)
+    b.lifecycle._recovery.ladder._ways[trouble] = _Way(tries)
 
 
 async def silent_for(b: RecoveryBench, seconds: float) -> None:
@@ -138,8 +138,8 @@ async def test_a_short_pause_and_one_before_the_power_is_cut_keep_the_port_close
 async def into_a_loop(b: RecoveryBench, banner: str, every_s: float, for_s: float) -> None:
     """Restart again and again, and be left alone for 240 to 360 s for it."""
     await b.session(60)
-    b.lifecycle._ladder._loop = 60
-    b.lifecycle._ladder._restarts.extend([trio.current_time()] * 3)
+    b.lifecycle._recovery.ladder._loop = 60
+    b.lifecycle._recovery.ladder._restarts.extend([trio.current_time()] * 3)
     b.faults.inject("boot_loop", period_s=every_s, for_s=for_s, boot_s=1.0, banner=banner)
     await b.until(lambda: b.events(RestartLoop), 60)
 

@@ -74,8 +74,10 @@ async def test_an_ok_that_was_lost_is_found_out() -> None:
 
         r.module.dce.out.tap = tap
         keeper = ServerKeeper(r.session.scheduler, (WEB,), "192.0.2.1", r.journal)
-        with trio.fail_after(60):
-            await keeper.arm_all()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(keeper.keep)
+            await until(lambda: r.events(ServerArmed), 60)
+            nursery.cancel_scope.cancel()
         assert lost
         assert len(r.events(ServerArmed)) == 1
         assert r.failure is None

@@ -145,7 +145,7 @@ class SessionMachine(RuleBasedStateMachine):
         with tempfile.TemporaryDirectory() as folder, trio.fail_after(5000):
             async with trio.open_nursery() as nursery:
                 bench = RecoveryBench(nursery, Path(folder), {}, connect_s=10, **self.options)
-                bench.lifecycle._ladder.rng.seed(0)
+                bench.lifecycle._recovery.ladder.rng.seed(0)
                 async with trio.open_nursery() as played:
                     await self._tell(Story(played, bench))
                 nursery.cancel_scope.cancel()

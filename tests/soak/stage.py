@@ -72,7 +72,7 @@ class Stage:
             path=Path("soak.yaml"),
         )
         self.lifecycle = Lifecycle(config, state=MemoryState(), open_port=self._open_port)
-        self.lifecycle._ladder.rng = random.Random(f"ladder {seed}")
+        self.lifecycle._recovery.ladder.rng = random.Random(f"ladder {seed}")
         self.problem = ""
         self.left = False
         self._stopping = False

@@ -1,0 +1,127 @@
+"""``modemproxy events``: what has happened, of this run and earlier ones."""
+
+import argparse
+import json
+import os
+import re
+import sys
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from modemproxy.config import find, load
+from modemproxy.errors import ConfigError, ModemProxyError
+from modemproxy.module.state import StateStore
+from modemproxy.operate.ask import NotRunning, ask
+from modemproxy.operate.chronicle import Chronicle, Told
+from modemproxy.operate.paths import client_places
+from modemproxy.operate.status_text import clean
+
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+#: Where the service keeps what an operator may be allowed to read.
+_SERVICE_STATE: Final = Path("/var/lib/modemproxy")
+
+
+class AskedInVain(ModemProxyError):
+    """The proxy said no."""
+
+
+def add_arguments(commands: "argparse._SubParsersAction[Any]") -> None:
+    """Add the command to the program's.
+
+    Args:
+        commands: takes it.
+    """
+    events = commands.add_parser("events", help="what has happened, and why")
+    events.add_argument("--count", metavar="N", type=int, default=50, help="the last N (50)")
+    events.add_argument(
+        "--since", metavar="WHEN", type=_when, help="as 90m, 2d, 03:12 or 2026-01-31T03:12"
+    )
+    events.add_argument("--follow", action="store_true", help="and what happens from now on")
+    events.add_argument("--json", action="store_true", help="one JSON object a line")
+    events.add_argument("--socket", metavar="PATH", help="the running proxy's admin socket")
+    events.add_argument("--config", metavar="FILE", help="the running proxy's configuration")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Show events; when no proxy runs, those that the last one kept.
+
+    Raises:
+        ConfigError: the configuration that was named cannot be used.
+        NotRunning: no proxy is there, and no events are kept.
+    """
+    try:
+        for told in _ask(args):
+            _say(told, as_json=args.json)
+    except KeyboardInterrupt:
+        return 0
+    except NotRunning:
+        kept = [] if args.follow else _kept(args)
+        if not kept:
+            raise
+        sys.stderr.write("no proxy is running: these are kept from the last one\n")
+        for told in kept:
+            _say(told, as_json=args.json)
+    return 0
+
+
+def _ask(args: argparse.Namespace) -> Iterator[Told]:
+    places = client_places(args.socket, args.config, os.environ)
+    request = {
+        "request": "events",
+        "count": args.count,
+        "since": args.since,
+        "follow": args.follow,
+    }
+    for answer in ask(places, request):
+        if answer.get("ok") is False:
+            raise AskedInVain(str(answer.get("error", "refused")))
+        yield from answer.get("events", [])
+        if "event" in answer:
+            if answer.get("missed"):
+                sys.stderr.write(f"({answer['missed']} events were missed)\n")
+            yield answer["event"]
+
+
+def _kept(args: argparse.Namespace) -> list[Told]:
+    """Read what the last run left."""
+    try:
+        port = load(find(args.config, os.environ)).modem.port
+    except ConfigError:
+        if args.config is not None:
+            raise
+        return []
+    since = float("-inf") if args.since is None else args.since
+    for store in (StateStore.for_port(port, os.environ), StateStore(_SERVICE_STATE, port)):
+        if told := Chronicle(store.stem).read(args.count, since):
+            return told
+    return []
+
+
+def _say(told: Told, *, as_json: bool) -> None:
+    sys.stdout.write(json.dumps(told) + "\n" if as_json else f"{text_of(told)}\n")
+    sys.stdout.flush()
+
+
+def text_of(told: Told) -> str:
+    """Put an event into a line for people."""
+    when = datetime.fromtimestamp(told["at"]).astimezone()
+    return f"{when:%Y-%m-%d %H:%M:%S} {told['level'].upper():<8} {clean(told['text'])}"
+
+
+def _when(text: str) -> float:
+    """Read a time: so long ago, of today, or a date with a time.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none of these.
+    """
+    if ago := re.fullmatch(r"(\d{1,9})([smhd])", text):
+        return time.time() - int(ago[1]) * _UNITS[ago[2]]
+    if re.fullmatch(r"\d\d:\d\d(:\d\d)?", text):
+        text = f"{datetime.now().astimezone():%Y-%m-%d}T{text}"
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError):
+        raise argparse.ArgumentTypeError(f"{text!r} is no time (as 90m or 03:12)") from None

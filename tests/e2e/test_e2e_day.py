@@ -1,0 +1,314 @@
+"""A day's operation as a script, under an emulated service manager.
+
+Module and proxy are processes of their own. The manager does what systemd does for a unit
+of ``Type=notify-reload`` with ``WatchdogSec=`` and ``Restart=on-failure``: it hears the
+notify socket, kills what does not feed its watchdog, and starts again what failed.
+"""
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+import trio
+
+from tests.e2e.host import free_port, modemproxy, run_program
+from tests.e2e.world import echo, hostile_bytes, odd_pieces, read_to_end, serve
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+
+WATCHDOG_S = 3.0
+#: The program, whose work loop can be made to stick by SIGUSR1: the event loop goes on,
+#: and so does every task but the one that serves the line.
+STICKY = """
+import signal, sys, trio
+from modemproxy import cli
+from modemproxy.line.scheduler import Scheduler
+
+stuck = False
+usual = Scheduler._wait_for_work
+
+async def wait_for_work(self, due_at):
+    if stuck:
+        await trio.sleep_forever()
+    await usual(self, due_at)
+
+def stick(*_):
+    global stuck
+    stuck = True
+
+Scheduler._wait_for_work = wait_for_work
+signal.signal(signal.SIGUSR1, stick)
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+class Manager:
+    """A service manager with one service.
+
+    Attributes:
+        heard: all that the service said.
+        starts: how often it was started.
+        trips: how often its watchdog had to.
+        codes: how it ended, each time.
+    """
+
+    def __init__(self, nursery: trio.Nursery, folder: Path, command: list[str]) -> None:
+        self.heard: list[str] = []
+        self.starts = 0
+        self.trips = 0
+        self.codes: list[int] = []
+        self.process: trio.Process | None = None
+        self._nursery = nursery
+        self._folder = folder
+        self._command = command
+        self._fed_at = 0.0
+        self._socket = trio.socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+
+    async def open(self) -> None:
+        """Make the notify socket."""
+        await self._socket.bind(str(self._folder / "notify"))
+        self._nursery.start_soon(self._hear)
+
+    def close(self) -> None:
+        """End it all."""
+        if self.process is not None:
+            with suppress(ProcessLookupError):
+                self.process.kill()
+        self._socket.close()
+
+    async def _hear(self) -> None:
+        with suppress(trio.ClosedResourceError):
+            while True:
+                said = (await self._socket.recv(4096)).decode()
+                self.heard.append(said)
+                if "WATCHDOG=1" in said or "READY=1" in said:
+                    self._fed_at = trio.current_time()
+
+    async def start(self) -> None:
+        """Start the service, and wait until it says that it is ready."""
+        self.heard.clear()
+        self._nursery.start_soon(self._keep)
+        await self.hears("READY=1")
+
+    async def _keep(self) -> None:
+        """Run the service until it ends well."""
+        while True:
+            code = await self._run()
+            self.codes.append(code)
+            if code == 0:
+                return
+
+    async def _run(self) -> int:
+        environment = {
+            **os.environ,
+            "XDG_STATE_HOME": str(self._folder / "state"),
+            "NOTIFY_SOCKET": str(self._folder / "notify"),
+            "WATCHDOG_USEC": str(int(WATCHDOG_S * 1e6)),
+        }
+        self.starts += 1
+        with (self._folder / "log").open("ab") as log:
+            self.process = await trio.lowlevel.open_process(
+                self._command, env=environment, stderr=log
+            )
+        async with trio.open_nursery() as nursery:
+            self._fed_at = trio.current_time() + 20  # for the start
+            nursery.start_soon(self._watch, self.process)
+            code = await self.process.wait()
+            nursery.cancel_scope.cancel()
+        return code
+
+    async def _watch(self, process: trio.Process) -> None:
+        while trio.current_time() - self._fed_at < WATCHDOG_S:  # noqa: ASYNC110
+            await trio.sleep(0.1)
+        self.trips += 1
+        process.send_signal(signal.SIGABRT)
+
+    def send(self, number: signal.Signals) -> None:
+        """Send the service a signal."""
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    async def hears(self, words: str, *, count: int = 1) -> None:
+        """Wait until the service has said something."""
+        with trio.fail_after(30):
+            while sum(words in said for said in self.heard) < count:  # noqa: ASYNC110
+                await trio.sleep(0.02)
+
+
+@asynccontextmanager
+async def emulated(folder: Path) -> AsyncIterator[trio.Process]:
+    """Run an emulated module as a process."""
+    tty = folder / "modem"
+    command = modemproxy(
+        "emulate", "--tty", str(tty), "--host", "far.example=127.0.0.1", "--no-pace"
+    )
+    with (folder / "emulator").open("wb") as log:
+        process = await trio.lowlevel.open_process(command, stdout=log, stderr=log)
+    try:
+        with trio.fail_after(20):
+            while not tty.exists():  # noqa: ASYNC110 - a file has no event
+                await trio.sleep(0.05)
+        yield process
+    finally:
+        process.kill()
+        with trio.CancelScope(shield=True):
+            await process.wait()
+
+
+def write(folder: Path, far_port: int, **listen: int) -> Path:
+    """Write a configuration of forwards to the far side."""
+    lines = "".join(
+        f"  - {{name: {name}, listen: '127.0.0.1:{port}', connect: 'far.example:{far_port}'}}\n"
+        for name, port in listen.items()
+    )
+    file = folder / "modemproxy.yaml"
+    file.write_text(
+        f"modem: {{port: {folder / 'modem'}}}\n"
+        "timeouts: {shutdown_s: 5, connect_s: 25}\n"
+        f"admin: {{socket: {folder / 'admin.sock'}}}\nforwards:\n{lines}"
+    )
+    return file
+
+
+async def transfer(stream: trio.SocketStream, data: bytes) -> bool:
+    """Send in odd pieces, take the echo, and compare."""
+    got = bytearray()
+
+    async def send() -> None:
+        for piece in odd_pieces(data, 4):
+            await stream.send_all(piece)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(send)
+        while len(got) < len(data):
+            more = await stream.receive_some()
+            assert more, "the end came early"
+            got += more
+    return bytes(got) == data
+
+
+async def exchange(port: int, data: bytes) -> bool:
+    """A whole connection."""
+    async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
+        return await transfer(stream, data)
+
+
+async def test_a_day(tmp_path: Path) -> None:
+    web, mqtt, moved = free_port(), free_port(), free_port()
+    script = tmp_path / "sticky.py"
+    script.write_text(STICKY)
+    async with emulated(tmp_path) as module, trio.open_nursery() as nursery:
+        far = await serve(nursery, echo)
+        file = write(tmp_path, far, web=web, mqtt=mqtt)
+        command = [sys.executable, str(script), "run", "--config", str(file)]
+        manager = Manager(nursery, tmp_path, command)
+        await manager.open()
+
+        # morning: started, and loaded
+        await manager.start()
+        await manager.hears("STATUS=module up")
+        await load(web, mqtt)
+
+        # a reload: mqtt moves, web's transfer is exact and unbroken
+        async with await trio.open_tcp_stream("127.0.0.1", web) as stream:
+            exact: list[bool] = []
+
+            async def move() -> None:
+                exact.append(await transfer(stream, hostile_bytes(150_000, 7)))
+
+            async with trio.open_nursery() as transfers:
+                transfers.start_soon(move)
+                write(tmp_path, far, web=web, mqtt=moved)
+                manager.send(signal.SIGHUP)
+                await manager.hears("RELOADING=1\nMONOTONIC_USEC=")
+                await manager.hears("READY=1", count=2)
+                assert await exchange(moved, b"moved")
+                with pytest.raises(OSError, match=r"."):
+                    await trio.open_tcp_stream("127.0.0.1", mqtt)
+                assert not exact
+            assert exact == [True]
+            good = file.read_text()
+            file.write_text(good + "what: is this\n")
+            manager.send(signal.SIGHUP)
+            await manager.hears("READY=1", count=3)  # refused, and in service as before
+            assert await transfer(stream, b"unbroken")
+            file.write_text(good)
+
+        # a module that hangs for longer than the watchdog waits is no reason to be killed
+        module.send_signal(signal.SIGSTOP)
+        fed = sum("WATCHDOG=1" in said for said in manager.heard)
+        await trio.sleep(2.5 * WATCHDOG_S)
+        module.send_signal(signal.SIGCONT)
+        assert sum("WATCHDOG=1" in said for said in manager.heard) >= fed + 3
+        with trio.fail_after(40):
+            assert await exchange(web, b"after the pause")
+        assert (manager.starts, manager.trips) == (1, 0)
+
+        # evening: drained, and started again
+        async with await trio.open_tcp_stream("127.0.0.1", web) as stream:
+            assert await transfer(stream, b"inside")
+            await drain(tmp_path)
+            assert (await read_to_end(stream))[1] == "RST"
+        await manager.hears("STOPPING=1")
+        assert await ended(manager) == 0
+        await manager.start()
+        await manager.hears("STATUS=module up")
+        assert await exchange(web, b"once more")
+
+        # the work loop sticks: killed by the watchdog, and started again
+        async with await trio.open_tcp_stream("127.0.0.1", web) as stream:
+            assert await transfer(stream, b"before")
+            manager.send(signal.SIGUSR1)
+            await stream.send_all(b"does anybody hear me?")
+            with trio.fail_after(30):
+                while manager.starts < 3:  # noqa: ASYNC110
+                    await trio.sleep(0.1)
+            assert (await read_to_end(stream))[1] == "RST"
+        assert manager.trips == 1
+        assert manager.codes == [0, -signal.SIGABRT]
+        assert "the work loop is stuck" in (tmp_path / "log").read_text()
+        await manager.hears("STATUS=module up", count=2)
+        await load(web, moved)
+
+        # night
+        manager.send(signal.SIGTERM)
+        assert await ended(manager) == 0
+        assert manager.trips == 1
+        manager.close()
+        nursery.cancel_scope.cancel()
+
+
+async def load(*ports: int) -> None:
+    """Several connections at once, all exact."""
+    exact: list[bool] = []
+
+    async def one(port: int, seed: int) -> None:
+        exact.append(await exchange(port, hostile_bytes(15_000, seed)))
+
+    with trio.fail_after(60):
+        async with trio.open_nursery() as nursery:
+            for number in range(6):
+                nursery.start_soon(one, ports[number % len(ports)], number)
+    assert exact == [True] * 6
+
+
+async def drain(folder: Path) -> None:
+    where = ("--socket", str(folder / "admin.sock"))
+    done = await run_program(*modemproxy("drain", "--deadline", "1", *where))
+    assert done.returncode == 0, done.stderr
+    assert b"1 connection reset; the proxy stops" in done.stdout
+
+
+async def ended(manager: Manager) -> int:
+    """Wait until the service has ended by itself."""
+    process = manager.process
+    assert process is not None
+    with trio.fail_after(15):
+        code = await process.wait()
+    await trio.sleep(0.1)  # the manager hears of it, too
+    return code
