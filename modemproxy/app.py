@@ -31,6 +31,7 @@ from modemproxy.operate.offices import Offices
 from modemproxy.operate.program import GOODBYE_S, Program
 from modemproxy.operate.reload import Reloader
 from modemproxy.operate.signals import watch_signals
+from modemproxy.operate.usage import Usage
 from modemproxy.surfaces.assembly import open_surfaces
 from modemproxy.surfaces.roster import Roster
 from modemproxy.surfaces.servers import FarServers
@@ -80,6 +81,7 @@ async def run(
     else:
         running.stopping = stop
     with ExitStack() as stack:
+        stack.enter_context(running.at_end)
         stack.callback(_close_ports, running)
         stack.enter_context(remembered(running))
         offices = Offices(running, admin_socket)
@@ -87,7 +89,10 @@ async def run(
         offices.open()
         running.record = logs.recording
         running.reload = Reloader(running, offices, _set_log).reload
+        usage = Usage(running, Path(f"{state.stem}.usage"))
+        running.usage = usage.told
         async with trio.open_nursery() as program:
+            program.start_soon(usage.run)
             if stop is None:
                 await program.start(watch_signals, running, program.cancel_scope)
             left = trio.Event()

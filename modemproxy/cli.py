@@ -98,12 +98,19 @@ def _parser() -> argparse.ArgumentParser:
     connect.add_argument("destination", metavar="HOST:PORT", help="where to, as ssh's %%h:%%p")
     connect.add_argument("--socket", metavar="PATH", help="the running proxy's admin socket")
     connect.add_argument("--config", metavar="FILE", help="the running proxy's configuration")
-    from modemproxy.operate import events_command, look_command, status_command, steer_command
+    from modemproxy.operate import (
+        events_command,
+        look_command,
+        status_command,
+        steer_command,
+        usage_command,
+    )
 
     status_command.add_arguments(commands)
     steer_command.add_arguments(commands)
     look_command.add_arguments(commands)
     events_command.add_arguments(commands)
+    usage_command.add_arguments(commands)
     commands.add_parser("init", help="print a commented configuration")
     commands.add_parser("schema", help="print the configuration's JSON Schema")
     return parser
@@ -211,6 +218,12 @@ def _events(args: argparse.Namespace) -> int:
     return run(args)
 
 
+def _usage(args: argparse.Namespace) -> int:
+    from modemproxy.operate.usage_command import run
+
+    return run(args)
+
+
 def _look(args: argparse.Namespace) -> int:
     from modemproxy.operate.look_command import run
 
@@ -242,6 +255,7 @@ COMMANDS: dict[str, Command] = {
     **dict.fromkeys(("reload", "drain", "disable", "enable", "kick"), _steer),
     "status": _status,
     "events": _events,
+    "usage": _usage,
     **dict.fromkeys(("at", "trace"), _look),
     "init": _init,
     "schema": _schema,

@@ -87,11 +87,11 @@ allow: ['::1']
     0.0.0.0/0 for everyone)
 connect: a:1
     connect: unknown key (known here: protocol, listen, name, users, users_file,
-    allow_destinations, class, idle_timeout_s, allow, max_clients, max_per_client, rate,
+    allow_destinations, class, idle_timeout_s, allow, max_clients, max_per_client, rate, cap,
     reserve, on_client_fin, half_close_s)
 password: geheim
     password: unknown key (known here: protocol, listen, name, users, users_file,
-    allow_destinations, class, idle_timeout_s, allow, max_clients, max_per_client, rate,
+    allow_destinations, class, idle_timeout_s, allow, max_clients, max_per_client, rate, cap,
     reserve, on_client_fin, half_close_s)
 """
 LONG_NAMES = [

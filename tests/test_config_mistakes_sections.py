@@ -80,7 +80,8 @@ SECTIONS = [
     (
         DNS + "metrics: {listen: '127.0.0.1:5353'}\n",
         5,
-        "metrics.listen: 127.0.0.1:5353 is taken by 127.0.0.1:5353 on line 4 (use another port)",
+        "metrics.listen: 127.0.0.1:5353 is taken by 127.0.0.1:5353 on line 4 "
+        "(use another port)",
     ),
     (
         DNS + "metrics: {listen: '0.0.0.0:9464'}\n",

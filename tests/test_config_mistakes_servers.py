@@ -79,7 +79,7 @@ SERVERS = r"""
     half_close_s: 0 seconds is out of range (more than 0, to 86400)
 {port: 1, connect: 'a:1', allow: [0.0.0.0/0], listen: 'a:1'}
     listen: unknown key (known here: port, connect, allow, name, max_clients,
-    max_per_client, proxy_protocol, class, idle_timeout_s, rate, reserve, on_client_fin,
+    max_per_client, proxy_protocol, class, idle_timeout_s, rate, cap, reserve, on_client_fin,
     half_close_s)
 {port: 1, connect: 'a:1', allow: [0.0.0.0/0], name: 'my server'}
     name: 'my server' is not a name (1 to 32 letters, digits, '-' and '_')

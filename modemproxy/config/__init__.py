@@ -35,6 +35,7 @@ from modemproxy.config.model import (
     Server,
     Timeouts,
     TrafficClass,
+    Usage,
 )
 from modemproxy.config.nodes import Report, parse
 from modemproxy.config.reader import Block, build, read
@@ -56,6 +57,7 @@ __all__ = [
     "Server",
     "Timeouts",
     "TrafficClass",
+    "Usage",
     "Wrong",
     "check_at_string",
     "check_host",

@@ -52,6 +52,7 @@ class Forward:
     max_clients: int = field(default=0, metadata=shared.MAX_CLIENTS)
     max_per_client: int = field(default=0, metadata=shared.MAX_PER_CLIENT)
     rate: int = field(default=0, metadata=shared.RATE)
+    cap: int = field(default=0, metadata=shared.CAP)
     reserve: int = field(default=0, metadata=shared.RESERVE)
     on_client_fin: OnFin = field(
         default="linger", metadata=shared.about(shared.ON_CLIENT_FIN, "Only for tcp.")
@@ -108,6 +109,7 @@ class Server:
     traffic_class: TrafficClass = field(default="normal", metadata=shared.TRAFFIC_CLASS)
     idle_timeout_s: float = field(default=0.0, metadata=shared.IDLE_TIMEOUT)
     rate: int = field(default=0, metadata=shared.RATE)
+    cap: int = field(default=0, metadata=shared.CAP)
     reserve: int = field(default=0, metadata=shared.RESERVE)
     on_client_fin: OnFin = field(
         default="close",

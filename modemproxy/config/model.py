@@ -15,6 +15,7 @@ from modemproxy.config.metrics import Metrics
 from modemproxy.config.modem import BAUD_RATES, ModemConfig
 from modemproxy.config.proxies import Dns, Proxy
 from modemproxy.config.shared import TrafficClass
+from modemproxy.config.usage import Usage
 
 __all__ = [
     "BAUD_RATES",
@@ -33,6 +34,7 @@ __all__ = [
     "Server",
     "Timeouts",
     "TrafficClass",
+    "Usage",
 ]
 
 # Keys that say the same thing in two ways: either, never both.
@@ -173,6 +175,10 @@ class Config:
             "An HTTP server on this host with a status page, figures for Prometheus and "
             "checks of health; it only shows, and asks for no login.",
         ),
+    )
+    usage: Usage = field(
+        default_factory=Usage,
+        metadata=key(kinds.Section(Usage), "How much of the SIM's volume may be used."),
     )
     log: LogConfig = field(
         default_factory=LogConfig, metadata=key(kinds.Section(LogConfig), "The log.")

@@ -72,6 +72,7 @@ class Proxy:
     max_clients: int = field(default=0, metadata=shared.MAX_CLIENTS)
     max_per_client: int = field(default=0, metadata=shared.MAX_PER_CLIENT)
     rate: int = field(default=0, metadata=shared.RATE)
+    cap: int = field(default=0, metadata=shared.CAP)
     reserve: int = field(default=0, metadata=shared.RESERVE)
     on_client_fin: OnFin = field(default="linger", metadata=shared.ON_CLIENT_FIN)
     half_close_s: float = field(

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Literal
 
-from modemproxy.config import kinds, kinds_net
+from modemproxy.config import kinds, kinds_net, kinds_size
 from modemproxy.config.keys import Key, key
 
 TrafficClass = Literal["interactive", "normal", "bulk"]
@@ -46,6 +46,11 @@ ON_CLIENT_FIN = key(
 RATE = key(
     kinds.count(_RATE_MAX),
     "Most bytes a second, both directions and all clients together; 0 means no limit.",
+)
+CAP = key(
+    kinds_size.size(),
+    "Most bytes in usage.period, both directions, like 500M; what happens then says "
+    "usage.action. 0 means no cap.",
 )
 RESERVE = key(
     kinds.count(10),

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -49,8 +49,10 @@ class Program:
         cut: those inside have had their time.
         reload: reads the configuration anew, or with True only says what that would do.
         record: writes the transcript of the line to a file, for as long as it is entered.
+        usage: tells how much was moved, by listener, day and month.
         on_reload: called when another configuration has come into force.
         notifier: tells the service manager, if there is one.
+        at_end: is closed when the program ends.
     """
 
     config: Config
@@ -66,8 +68,10 @@ class Program:
     cut: bool = False
     reload: Callable[[bool], Awaitable[dict[str, Any]]] = _no_reload
     record: Callable[[str], AbstractContextManager[None]] = _no_record
+    usage: Callable[[], dict[str, Any]] = dict
     on_reload: list[Callable[[], None]] = field(default_factory=list)
     notifier: Notifier = field(default_factory=Notifier)
+    at_end: ExitStack = field(default_factory=ExitStack)
 
     def __post_init__(self) -> None:
         self.reception = Reception(self.roster)

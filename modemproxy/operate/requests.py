@@ -28,10 +28,15 @@ def handlers_of(program: Program) -> Mapping[str, Handler]:
         await caller.stream.send_all(json_line({"ok": True, "status": report.status()}))
         return True
 
+    async def usage(_: Request, caller: Caller) -> bool:
+        await caller.stream.send_all(json_line({"ok": True, "usage": program.usage()}))
+        return True
+
     return {
         "connect": unless_draining(program, connect),
         "status": status,
         **steering(program),
         **watching(program),
         **telling(program.chronicle),
+        "usage": usage,
     }

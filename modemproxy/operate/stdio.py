@@ -21,6 +21,7 @@ import trio
 
 from modemproxy.config import Endpoint
 from modemproxy.errors import ModemProxyError
+from modemproxy.operate.ask import dial
 from modemproxy.operate.local import json_line
 
 _RECEIVE_BYTES: Final = 65536
@@ -47,7 +48,8 @@ def connect(places: Iterable[Path], destination: Endpoint) -> int:
         The exit code: 0, or 128 and the number of the signal that ended it.
 
     Raises:
-        ConnectFailed: refused, reset, timed out, or no proxy is there; maybe in a group.
+        ConnectFailed: refused, reset or timed out; maybe in a group.
+        NotRunning, NotPermitted: no proxy can be asked; in a group.
     """
     descriptors = (_copy(0, os.O_RDONLY), _copy(1, os.O_WRONLY))
     return trio.run(_run, list(places), destination, descriptors)
@@ -86,9 +88,10 @@ async def _call(stack: AsyncExitStack, places: list[Path], destination: Endpoint
     """Ask the proxy for a connection.
 
     Raises:
-        ConnectFailed: it said no, or there is none.
+        ConnectFailed: it said no.
+        NotRunning, NotPermitted: there is none to be asked.
     """
-    sock = await _dial(places)
+    sock = trio.socket.from_stdlib_socket(dial(places))
     stream = await stack.enter_async_context(trio.SocketStream(sock))
     request = {"request": "connect", "host": destination.host, "port": destination.port}
     await stream.send_all(json_line(request))
@@ -98,20 +101,6 @@ async def _call(stack: AsyncExitStack, places: list[Path], destination: Endpoint
     if not answer.get("ok"):
         raise ConnectFailed(f"{destination}: {answer.get('error', 'refused')}")
     return _Call(stream, ahead, outcome, str(destination))
-
-
-async def _dial(places: list[Path]) -> trio.socket.SocketType:
-    problems = []
-    for path in places:
-        sock = trio.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            await sock.connect(str(path))
-        except OSError as error:
-            sock.close()
-            problems.append(f"{path}: {error.strerror or error}")
-        else:
-            return sock
-    raise ConnectFailed(f"no proxy can be asked ({'; '.join(problems)})")
 
 
 async def _read_answer(sock: trio.socket.SocketType) -> tuple[dict[str, Any], bytes, int]:

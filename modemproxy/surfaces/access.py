@@ -27,6 +27,8 @@ class Access:
         self._inside: Counter[str] = Counter()
         #: Why nobody may come in at present; empty when the rules alone decide.
         self.closed = ""
+        #: Why its cap on usage lets nobody in; empty while it does not.
+        self.capped = ""
 
     def change(
         self, *, allow: Sequence[Network], max_clients: int, max_per_client: int
@@ -70,8 +72,8 @@ class Access:
         Raises:
             Denied: it may not come in.
         """
-        if self.closed:
-            raise Denied(self.closed)
+        if why := self.closed or self.capped:
+            raise Denied(why)
         if not self._is_allowed(host):
             raise Denied("its address is not in allow")
 

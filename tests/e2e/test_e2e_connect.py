@@ -207,7 +207,8 @@ async def test_without_a_proxy_it_says_where_it_looked(tmp_path: Path) -> None:
     done = await run_program(*modemproxy("connect", "--socket", f"{tmp_path}/no", "a.b:1"))
     assert done.returncode == 1
     where = f"{tmp_path}/no: No such file or directory"
-    assert done.stderr.decode() == f"no proxy can be asked ({where})\n"
+    complaint = f"no proxy can be asked: none runs here (tried {where})\n"
+    assert done.stderr.decode() == complaint
 
 
 async def test_what_is_sent_after_the_far_side_closed_is_not_lost_in_silence(
