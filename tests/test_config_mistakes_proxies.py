@@ -86,11 +86,11 @@ allow: ['::1']
     allow: no IPv4 network, so nobody could connect to 127.0.0.1:1080 (add one, like
     0.0.0.0/0 for everyone)
 connect: a:1
-    connect: unknown key (known here: protocol, listen, name, users, users_file,
+    connect: unknown key (known here: protocol, listen, name, users, users_file, users_env,
     allow_destinations, class, idle_timeout_s, allow, max_clients, max_per_client, rate, cap,
     reserve, on_client_fin, half_close_s)
 password: geheim
-    password: unknown key (known here: protocol, listen, name, users, users_file,
+    password: unknown key (known here: protocol, listen, name, users, users_file, users_env,
     allow_destinations, class, idle_timeout_s, allow, max_clients, max_per_client, rate, cap,
     reserve, on_client_fin, half_close_s)
 """

@@ -106,12 +106,14 @@ SWITCHES = list(re.finditer(r"^ *#(?=\w+: )", with_every_section(), re.MULTILINE
     "switch", SWITCHES, ids=lambda switch: switch.string[switch.end() :].split("\n")[0]
 )
 def test_each_key_of_the_example_can_be_switched_on(
-    switch: re.Match[str], tmp_path: Path
+    switch: re.Match[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = switch.string[: switch.end() - 1] + switch.string[switch.end() :]
     line = switch.string[switch.end() :].partition("\n")[0]
     (tmp_path / "sim-pin").write_text("1234\n")
     (tmp_path / "proxy-users").write_text("alice:secret\n")
+    monkeypatch.setenv("SIM_PIN", "1234")
+    monkeypatch.setenv("PROXY_USERS", "alice:secret")
     assert valid(text)
     # A user name or a password alone has no use: those three belong together, with auth.
     assert loads(tmp_path / "m.yaml", text) == (not line.startswith(("username:", "password")))

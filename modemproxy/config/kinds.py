@@ -92,6 +92,22 @@ def _file_name(raw: str) -> Path:
     return Path(_plain(raw))
 
 
+def variable() -> Scalar:
+    """The name of an environment variable."""
+    schema = {"type": "string", "pattern": f"^{_VARIABLE}$"}
+    return Scalar("the name of an environment variable", _variable, schema)
+
+
+_VARIABLE = "[A-Za-z_][A-Za-z0-9_]{0,99}"
+
+
+def _variable(raw: str) -> str:
+    if not re.fullmatch(_VARIABLE, raw):
+        right = "letters, digits and _, like APN_PASSWORD; not its value"
+        raise Wrong(f"not the name of an environment variable ({right})")
+    return raw
+
+
 def at_string(what: str, *, most: int, secret: bool = False) -> Scalar:
     """Text that will stand in a quoted string of an AT command."""
 

@@ -40,8 +40,14 @@ __all__ = [
 # Keys that say the same thing in two ways: either, never both.
 EXCLUSIVE = (
     ("password", "password_file"),
+    ("password", "password_env"),
+    ("password_file", "password_env"),
     ("pin", "pin_file"),
+    ("pin", "pin_env"),
+    ("pin_file", "pin_env"),
     ("users", "users_file"),
+    ("users", "users_env"),
+    ("users_file", "users_env"),
 )
 # A configuration needs one of these sections.
 SERVES = ("forwards", "servers", "proxies", "dns")

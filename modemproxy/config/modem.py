@@ -85,6 +85,14 @@ class ModemConfig:
             example="apn-password",
         ),
     )
+    password_env: str | None = field(
+        default=None,
+        metadata=key(
+            kinds.variable(),
+            "Instead of password: an environment variable that holds it.",
+            example="APN_PASSWORD",
+        ),
+    )
     pin: str | None = field(
         default=None,
         repr=False,
@@ -100,6 +108,14 @@ class ModemConfig:
             kinds.file_name(),
             "Instead of pin: a file that holds it, named relative to this one.",
             example="sim-pin",
+        ),
+    )
+    pin_env: str | None = field(
+        default=None,
+        metadata=key(
+            kinds.variable(),
+            "Instead of pin: an environment variable that holds it.",
+            example="SIM_PIN",
         ),
     )
     dns: tuple[str, ...] = field(

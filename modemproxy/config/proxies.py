@@ -55,6 +55,14 @@ class Proxy:
             example="proxy-users",
         ),
     )
+    users_env: str | None = field(
+        default=None,
+        metadata=key(
+            kinds.variable(),
+            "Instead of users: an environment variable that holds such lines.",
+            example="PROXY_USERS",
+        ),
+    )
     allow_destinations: tuple[Destination, ...] = field(
         default=(),
         metadata=key(

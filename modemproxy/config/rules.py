@@ -55,11 +55,14 @@ def _check_exclusive(block: Block, report: Report) -> None:
             report.add(*block.spot(there), what)
 
 
+_LOGIN = ("username", "password", "password_file", "password_env")
+
+
 def _check_login(modem: Block, report: Report) -> None:
     """A user name or password is for auth, and auth is nothing without them."""
     if "auth" in modem.lines and "auth" not in modem.values:
         return
-    given = [key for key in ("username", "password", "password_file") if key in modem.lines]
+    given = [key for key in _LOGIN if key in modem.lines]
     auth = modem.values.get("auth", "none")
     if auth == "none":
         for key in given:
@@ -68,7 +71,7 @@ def _check_login(modem: Block, report: Report) -> None:
     if "username" not in given:
         report.add(*modem.spot("auth"), f"{auth} needs a user name (add username)")
     if given in ([], ["username"]):
-        what = f"{auth} needs a password (add password or password_file)"
+        what = f"{auth} needs a password (add password, password_file or password_env)"
         report.add(*modem.spot("auth"), what)
 
 

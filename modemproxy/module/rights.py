@@ -10,7 +10,14 @@ from modemproxy.module.servers import ServerPort
 from modemproxy.module.session import WEIGHTS, Session
 
 #: Keys of ``modem`` that matter only when they are next used; the files are read already.
-LIVE_KEYS: Final = ("pin", "pin_file", "password_file", "power_command")
+LIVE_KEYS: Final = (
+    "pin",
+    "pin_file",
+    "pin_env",
+    "password_file",
+    "password_env",
+    "power_command",
+)
 
 
 def reserve_of(config: Config) -> dict[str, int]:
@@ -65,7 +72,9 @@ def with_live_keys(used: ModemConfig, new: ModemConfig) -> ModemConfig:
         used,
         pin=new.pin,
         pin_file=new.pin_file,
+        pin_env=new.pin_env,
         password_file=new.password_file,
+        password_env=new.password_env,
         power_command=new.power_command,
     )
 
