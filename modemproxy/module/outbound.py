@@ -67,6 +67,8 @@ class Outbound:
     #: The last CIPACK that was asked came after the last confirmed send.
     ack_current: bool = False
     ack_usable: bool = True
+    #: CIPACK has been answered on this link: a refusal is an accident then.
+    ack_answered: bool = False
     window: int = _FIRST_WINDOW
     #: The window before a busy answer halved it, until CIPACK says whether rightly so.
     doubted: int = 0
@@ -179,7 +181,7 @@ class Outbound:
         was_loaded = self.unacked >= self.window // 2
         progress = self.confirmed - unacked > self.acked
         self.acked = max(self.acked, self.confirmed - unacked)
-        self.ack_current = True
+        self.ack_current = self.ack_answered = True
         self.probed_at = now
         self.probed_count = self.confirmed
         self.probe_progress = progress

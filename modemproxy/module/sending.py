@@ -170,7 +170,8 @@ class Writer:
             self._life.fail(f"outcome of a send unknown: {error}")
         elif isinstance(error, Refused) and error.failure.is_network_closed:
             self._life.network_closed(error)
-        elif self.inbound.far_closed:  # no firmware says much about a closed socket
+        elif self.inbound.far_closed or outbound.ack_answered:
+            # no firmware says much about a closed socket; else the command was garbled
             outbound.note_ack_refused(trio.current_time())
         else:
             outbound.ack_usable = False

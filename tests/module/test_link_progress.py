@@ -4,6 +4,10 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from modemproxy.emulator.atport import AtPort, Handler
+from modemproxy.emulator.reply import Reply, error
+from modemproxy.emulator.syntax import Call
+
 from .rig import rig
 
 pytestmark = pytest.mark.timeout(20)
@@ -37,3 +41,28 @@ async def test_a_link_that_is_busy_for_ever_is_given_up_in_time(
             with pytest.raises(trio.BrokenResourceError, match="no progress"):
                 await link.send_all(b"x" * 20000)
             assert 29 < trio.current_time() - started < 33
+
+
+async def test_one_garbled_question_does_not_end_asking_for_acknowledgements(
+    autojump_clock: MockClock,
+) -> None:
+    """Without them nothing limits what is sent, and one slow far side fills the module."""
+    asked: list[str] = []
+
+    def refuse_third(port: AtPort, call: Call, handler: Handler) -> Reply | None:
+        if call.name == "+CIPACK":
+            asked.append(call.name)
+            if len(asked) == 3:
+                return error()
+        return handler(port, call)
+
+    async with rig() as r:
+        r.sink(80)
+        r.module.handlers.advice = refuse_third
+        async with r.link(port=80) as link:
+            for _ in range(6):
+                await link.send_all(b"x" * 8000)
+                await link.wait_delivered()
+            assert link.outbound.ack_usable
+            assert not link.outbound.unacked
+            assert len(asked) > 5

@@ -25,5 +25,6 @@ EVER_FAILED: Final[dict[int, str]] = {
     405614: "a prompt came while the device was away, 5 s late: AT completed its payload",
     405668: "a payload of two bytes was lost whole, and the trailer's first CR LF taken for it",
     407572: "a damaged answer took a report with it, and the unread bytes were gone at FIN",
+    506534: "one CIPACK garbled on its way ended all asking: a module filled up with one link",
     310780: "noise with words in between was taken for another speed: AT completed a payload",
 }
