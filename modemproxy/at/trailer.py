@@ -14,7 +14,9 @@ from typing import Final
 
 _TRAILERS: Final = (b"\r\n", b"\r\n\r\n")
 #: So many reads in a row that do not fit mean that the one learned from was damaged.
-_MISFITS: Final = 3
+_MISFITS: Final = 5
+#: So often two bytes that may be half of a trailer are not believed.
+_DISBELIEF: Final = 2
 
 
 class Trailer:
@@ -55,7 +57,7 @@ class Trailer:
         self.seen += lead
         if not payload:
             return b"?" not in self.seen
-        if self.learned is None and payload == b"\r\n" and self._misfits < _MISFITS - 1:
+        if self.learned is None and payload == b"\r\n" and self._misfits < _DISBELIEF:
             self._misfits += 1  # half of a trailer, its own two lost, would look the same
             return False
         trailer = self.seen[: max(0, len(self.seen) - 4 * self._lines)]
@@ -67,4 +69,5 @@ class Trailer:
         self._misfits += 1
         if self._misfits >= _MISFITS:
             self.learned = None
+            self._misfits = 0
         return False
