@@ -7,6 +7,7 @@ from its own far side, and whether one is missing.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 from types import SimpleNamespace
 from typing import TypeVar, cast
 
@@ -96,6 +97,7 @@ class FakeModule:
         self.step_s = 0.005
         self.asked = 0
         self.latency = SimpleNamespace(seconds=0.005, byte_s=0.0)
+        self.damaged_at = -inf
         self.pool: LinkPool
         self.all: list[Socket] = []
         self._in_flight: object = None
