@@ -19,6 +19,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from modemproxy.at.dte import Dte
+from modemproxy.at.raw import RawCommand
 from modemproxy.errors import RemoteProtocolError
 from modemproxy.line.wiretext import BLANK, describe
 from tests.command_lines import parse_command_line
@@ -91,10 +92,10 @@ class Replay:
             elif step.kind == ">" or step.text.startswith(_ACTS):
                 self._feed()
                 self._end_line(at)
-                self._act(step)
+                self._act(at, step)
         self._feed()
 
-    def _act(self, step: Step) -> None:
+    def _act(self, at: int, step: Step) -> None:
         if step.kind == "=":
             if step.text.startswith("GivenUp"):
                 self._dte.abandon()
@@ -102,15 +103,26 @@ class Replay:
                 self._dte = Dte()
                 self.sessions += 1
         elif step.text:
-            self._send(step.text)
+            self._send(at, step.text)
         elif len(self._dte.take_payload()) != len(step.data):
             raise Differs(f"line {step.number}: not the payload that was announced")
 
-    def _send(self, line: str) -> None:
+    def _send(self, at: int, line: str) -> None:
         if self._by_hand and self._dte.in_flight is not None:
             self._dte.abandon()
-        self._dte.send(parse_command_line(line))
+        typed = self._is_typed(at, line)
+        command = RawCommand(line.removeprefix("AT")) if typed else parse_command_line(line)
+        self._dte.send(command)
         self.commands += 1
+
+    def _is_typed(self, at: int, line: str) -> bool:
+        """An operator typed it: what came of it are lines."""
+        ends = (f"Completed {line}: ('", f"Completed {line}: ()")
+        later = (step for step in self._steps[at + 1 :] if step.kind in "=>" and step.text)
+        for step in later:
+            if step.kind == ">" or step.text.startswith(("Completed", "Failed", "Broken")):
+                return step.text.startswith(ends)
+        return False
 
     def _feed(self) -> None:
         data, self._unfed = self._unfed, b""

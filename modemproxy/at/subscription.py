@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from modemproxy.at.commands import Command, Setting, parse_int, quoted
 from modemproxy.at.urcs import split_fields, split_tag
+from modemproxy.errors import RemoteProtocolError
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +88,10 @@ class QuerySignal(Command[Signal]):
 
     def parse(self, info: list[bytes]) -> Signal:
         """Power and error rate."""
-        rssi, ber = self._fields(info)[:2]
-        return Signal(parse_int(rssi, "CSQ"), parse_int(ber, "CSQ"))
+        fields = self._fields(info)
+        if len(fields) < 2:
+            raise RemoteProtocolError(f"{self.shown}: {len(fields)} fields where 2 are meant")
+        return Signal(parse_int(fields[0], "CSQ"), parse_int(fields[1], "CSQ"))
 
 
 @dataclass(frozen=True, slots=True)

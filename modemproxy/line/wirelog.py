@@ -57,12 +57,20 @@ def renewed(dte: Dte, clock: Callable[[], float]) -> Dte:
         dte: the dialogue; in the midst of something it is kept.
         clock: the time in seconds, from anywhere.
     """
-    if isinstance(dte, RecordingDte) is wire.isEnabledFor(logging.DEBUG) or not dte.at_rest:
+    if isinstance(dte, RecordingDte):
+        fits = wire.isEnabledFor(logging.DEBUG) and dte.era == RecordingDte.latest_era
+    else:
+        fits = not wire.isEnabledFor(logging.DEBUG)
+    if fits or not dte.at_rest:
         return dte
-    note_end(dte, hung_up=False)
     other = open_dialogue(clock)
     other.trailer = dte.trailer
     return other
+
+
+def begin_anew() -> None:
+    """Have the next exchange begin a dialogue, for a transcript that begins elsewhere."""
+    RecordingDte.latest_era += 1
 
 
 def note_end(dte: Dte, *, hung_up: bool) -> None:
@@ -85,7 +93,13 @@ class RecordingDte(Dte):
 
     A line that carries a secret back (an echo) is masked before it is understood, so
     that no event carries it either.
+
+    Attributes:
+        era: which transcript it belongs to.
+        latest_era: which one is written now.
     """
+
+    latest_era = 0
 
     def __init__(
         self, clock: Callable[[], float], write: Callable[[str], object] = _log
@@ -95,6 +109,7 @@ class RecordingDte(Dte):
         write: takes a line of transcript.
         """
         super().__init__()
+        self.era = RecordingDte.latest_era
         self._clock = clock
         self._write = write
         self._active_at = clock()

@@ -17,7 +17,7 @@ from modemproxy.module.state import StateStore
 from modemproxy.operate.ask import NotRunning, ask
 from modemproxy.operate.chronicle import Chronicle, Told
 from modemproxy.operate.paths import client_places
-from modemproxy.operate.status_text import clean
+from modemproxy.operate.plain_text import clean
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 #: Where the service keeps what an operator may be allowed to read.

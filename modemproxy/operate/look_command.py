@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from modemproxy.operate.ask import add_socket_arguments, ask_once, places_of
-from modemproxy.operate.status_text import clean
+from modemproxy.operate.plain_text import clean
 
 _LONGEST_S: Final = 180.0
 #: The proxy says itself when time is up.

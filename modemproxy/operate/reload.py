@@ -238,7 +238,7 @@ class Reloader:
             except ConfigError as error:
                 log.error("%s is closed now, and can not be opened again", error)
                 continue
-            again.access.closed = surface.access.closed
+            again.access.stay_as(surface.access)
             program.surfaces[program.surfaces.index(surface)] = again
             program.reception.open(again)
 
@@ -252,7 +252,7 @@ class Reloader:
                 program.reception.close(there[name])
         for name, surface in opened.items():
             if name in there:
-                surface.access.closed = there[name].access.closed
+                surface.access.stay_as(there[name].access)
             program.reception.open(surface)
             announce(surface, entries[name])
         program.surfaces[:] = [opened.get(name) or there[name] for name in entries]

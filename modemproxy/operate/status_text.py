@@ -1,12 +1,23 @@
 """The running proxy's report, put into lines for people. Pure text, no escape sequences.
 
 What clients and far sides call themselves is shown, but can not harm a terminal: of it,
-only printable characters are left.
+only what is printable and as wide as other characters is left.
 """
 
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+
+from modemproxy.operate.plain_text import (
+    clean,
+    elide,
+    fit,
+    short_size,
+    short_span,
+    span,
+    table,
+)
 
 Facts = Mapping[str, Any]
 
@@ -14,6 +25,9 @@ _KINDS: Final = ("read", "write", "control", "upkeep")
 _BARS: Final = "▂▄▆█"
 #: dBm from which on reception has so many bars.
 _STEPS: Final = (-105, -95, -85, -75)
+_GAUGE: Final = 20
+#: Where what is said begins.
+_INDENT: Final = " " * 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,19 +37,22 @@ class Pace:
     Attributes:
         seconds: between them.
         shares: of the line's time, by kind of exchange.
+        prompts: a second.
         rates: bytes a second (up, down) by the connections' numbers.
     """
 
     seconds: float
     shares: Mapping[str, float]
+    prompts: float
     rates: Mapping[int, tuple[float, float]]
 
 
-def pace(before: Facts, after: Facts, seconds: float) -> Pace:
+def pace(before: Facts, after: Facts) -> Pace:
     """Compare two reports of one run."""
-    seconds = max(seconds, 0.001)
+    seconds = max(after["uptime_s"] - before["uptime_s"], 0.001)
     old, new = before["line"]["seconds"], after["line"]["seconds"]
     shares = {kind: max(0.0, new[kind] - old.get(kind, 0.0)) / seconds for kind in new}
+    prompts = (after["line"]["prompts"] - before["line"]["prompts"]) / seconds
     was = {each["id"]: each for each in before["connections"]}
     rates = {}
     for each in after["connections"]:
@@ -44,7 +61,7 @@ def pace(before: Facts, after: Facts, seconds: float) -> Pace:
             (each["up"] - first["up"]) / seconds,
             (each["down"] - first["down"]) / seconds,
         )
-    return Pace(seconds, shares, rates)
+    return Pace(seconds, shares, prompts, rates)
 
 
 def lines(status: Facts, width: int = 80, now: Pace | None = None) -> Iterator[str]:
@@ -55,39 +72,48 @@ def lines(status: Facts, width: int = 80, now: Pace | None = None) -> Iterator[s
         width: of the terminal.
         now: what moves, if that is known; else what has been since the start is shown.
     """
-    for line in _all(status, now):
+    for line in _all(_cleaned(status), width, now):
         yield fit(line, width)
 
 
-def _all(status: Facts, now: Pace | None) -> Iterator[str]:
-    yield from _module(status)
-    yield from _line(status, now)
-    yield from _links(status["links"])
-    yield ""
-    yield from _table(
-        ("listener", "kind", "listens on", "inside", "in all", "up", "down", "refused"),
-        [_listener(each) for each in status["surfaces"]],
-        right=(3, 4, 5, 6, 7),
+def _cleaned(value: Any) -> Any:  # noqa: ANN401
+    """Clean whatever texts are anywhere in a report; nothing later has to think of it."""
+    if isinstance(value, dict):
+        return {_cleaned(key): _cleaned(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_cleaned(each) for each in value]
+    return clean(value) if isinstance(value, str) else value
+
+
+def _all(status: Facts, width: int, now: Pace | None) -> Iterator[str]:
+    yield (
+        f"proxy     {status['version']}, process {status['pid']}, "
+        f"started {span(status['uptime_s'])} ago"
     )
-    yield ""
-    yield from _connections(status["connections"], now)
-
-
-def _module(status: Facts) -> Iterator[str]:
-    module = status["module"]
-    state = f"{module['state']} for {span(module['since_s'])}"
     if status["draining"]:
-        state += ", DRAINING: nobody is let in any more"
+        yield f"{_INDENT}DRAINING: nobody is let in any more"
+    yield from _module(status["module"], width)
+    yield from _line(status, now)
+    yield from _links(status["links"], width)
+    yield ""
+    yield from _listeners(status["surfaces"], width)
+    yield ""
+    yield from _connections(status["connections"], width, now)
+
+
+def _module(module: Facts, width: int) -> Iterator[str]:
+    state = f"{module['state'].upper()} for {span(module['since_s'])}"
     if module["state"] == "up":
-        state += f", address {clean(module['address'])}"
-    yield f"module    {state}"
+        state += f", address {module['address']}"
+    yield f"module    {state}{_signal(module['signal_dbm'])}"
     if module["reason"]:
-        yield f"          {clean(module['reason'])}"
-    signal = _signal(module["signal_dbm"])
-    yield f"          {clean(module['model']) or 'no model known'}{signal}"
+        yield from _wrapped(module["reason"], width)
+    speed = f"at {module['baudrate']} baud" if module["baudrate"] else "speed not known"
+    model = module["model"] or "no model known"
+    yield f"{_INDENT}{elide(model, 28)} on {elide(module['port'], 26)} {speed}"
     recoveries = ", ".join(f"{rung} {count}x" for rung, count in module["recoveries"].items())
     if recoveries:
-        yield f"recovery  {recoveries}"
+        yield f"recovery  {recoveries}; session {module['sessions']}"
 
 
 def _signal(dbm: int | None) -> str:
@@ -98,114 +124,88 @@ def _signal(dbm: int | None) -> str:
 
 
 def _line(status: Facts, now: Pace | None) -> Iterator[str]:
-    line, module = status["line"], status["module"]
+    line = status["line"]
     if now is None:
         uptime = max(status["uptime_s"], 0.001)
         shares: Mapping[str, float] = {k: s / uptime for k, s in line["seconds"].items()}
-        when = "since the start"
+        when, prompts = "since the start", f"{line['prompts']} prompts"
     else:
-        shares, when = now.shares, "now"
-    parts = ", ".join(f"{kind} {100 * shares.get(kind, 0):.0f}" for kind in _KINDS)
-    busy = 100 * sum(shares.values())
-    speed = f"{module['baudrate']} baud" if module["baudrate"] else "speed not known"
-    yield f"line      {busy:.0f} % busy {when} ({parts})"
-    turnaround = f"{line['turnaround_ms']:.1f} ms turn-around"
-    yield f"          {speed}, {turnaround}, {elide(clean(module['port']), 40)}"
+        shares, when, prompts = now.shares, "now", f"{now.prompts:.0f} prompts/s"
+    busy = min(1.0, sum(shares.values()))
+    gauge = "#" * round(_GAUGE * busy)
+    yield f"line      [{gauge:-<{_GAUGE}}] {100 * busy:.0f} % busy {when}"
+    parts = ", ".join(f"{kind} {100 * shares.get(kind, 0):.0f} %" for kind in _KINDS)
+    waiting = f", {line['waiting']} commands waiting" if line["waiting"] else ""
+    yield f"{_INDENT}{parts}{waiting}"
     yield (
-        f"          {line['prompts']} prompts, {line['busy_answers']} busy answers, "
-        f"{line['waiting']} commands waiting"
+        f"{_INDENT}{prompts}, {line['busy_answers']} busy answers, "
+        f"{line['turnaround_ms']:.1f} ms turn-around"
     )
 
 
-def _links(links: Facts) -> Iterator[str]:
-    yield f"links     {links['in_use']} of {links['total']} in use, {links['waiting']} waiting"
+def _links(links: Facts, width: int) -> Iterator[str]:
+    waiting = f", {links['waiting']} waiting for one" if links["waiting"] else ""
+    yield f"links     {links['in_use']} of {links['total']} in use{waiting}"
     used = [each for each in links["numbers"] if each["use"] != "free"]
-    words = [f"{each['link']} {clean(each['owner']) or each['use']}" for each in used]
-    if words:
-        yield f"          {', '.join(words)}"
+    yield from _wrapped(", ".join(f"{each['link']} {_use(each)}" for each in used), width)
 
 
-def _listener(each: Facts) -> tuple[str, ...]:
-    name = clean(each["name"]) + ("" if each["enabled"] else " (off)")
-    return (
-        elide(name, 16),
-        each["kind"],
-        elide(clean(each["listen"]), 21),
-        str(each["clients"]),
-        str(each["connections"]),
-        size(each["up"]),
-        size(each["down"]),
-        str(each["refused"]),
-    )
+def _use(number: Facts) -> str:
+    owner = elide(number["owner"], 20)
+    if not owner or number["use"] == "open":
+        return owner or str(number["use"])
+    return f"{owner} ({number['use']})"
 
 
-def _connections(connections: Sequence[Facts], now: Pace | None) -> Iterator[str]:
+def _wrapped(text: str, width: int) -> Iterator[str]:
+    for row in textwrap.wrap(text, max(20, width - len(_INDENT))):
+        yield _INDENT + row
+
+
+def _listeners(surfaces: Sequence[Facts], width: int) -> Iterator[str]:
+    heads = ("listener", "kind", "listens on", "inside", "in all", "up", "down", "refused")
+    rows = [
+        (
+            each["name"] + ("" if each["enabled"] else " (off)"),
+            each["kind"],
+            each["listen"],
+            str(each["clients"]),
+            str(each["connections"]),
+            short_size(each["up"]),
+            short_size(each["down"]),
+            str(each["refused"]),
+        )
+        for each in surfaces
+    ]
+    yield from table(heads, rows, width, left=(0, 1, 2))
+    for each in surfaces:
+        if not each["enabled"]:
+            yield f"  {elide(each['name'], 30)} is off: {each['why_not']}"
+
+
+def _connections(connections: Sequence[Facts], width: int, now: Pace | None) -> Iterator[str]:
     if not connections:
         yield "no connections"
         return
-    heads = ["id", "by", "from", "to", "link", "age", "up", "down"]
-    rows = []
-    for each in connections:
-        row = [
-            str(each["id"]),
-            elide(clean(each["surface"]), 10),
-            elide(clean(each["peer"]), 16),
-            elide(clean(each["target"]), 18),
-            "-" if each["link"] is None else str(each["link"]),
-            span(each["age_s"]),
-            size(each["up"]),
-            size(each["down"]),
-        ]
-        if now is not None:
-            up, down = now.rates.get(each["id"], (0.0, 0.0))
-            row[6:] = [f"{size(up)}/s", f"{size(down)}/s"]
-        rows.append(tuple(row))
-    yield from _table(tuple(heads), rows, right=(0, 4, 5, 6, 7))
+    heads = ["id", "by", "from", "to", "link", "age", "wait", "up", "down"]
+    if now is not None:
+        heads += ["up/s", "down/s"]
+    rows = [_connection(each, now) for each in connections]
+    yield from table(heads, rows, width, left=(1, 2, 3))
 
 
-def _table(
-    heads: tuple[str, ...], rows: list[tuple[str, ...]], *, right: tuple[int, ...]
-) -> Iterator[str]:
-    widths = [max(len(row[at]) for row in (heads, *rows)) for at in range(len(heads))]
-    for row in (heads, *rows):
-        cells = [
-            cell.rjust(width) if at in right else cell.ljust(width)
-            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        yield " ".join(cells).rstrip()
-
-
-def clean(text: str) -> str:
-    """Leave of a text what is printable."""
-    return "".join(char if char.isprintable() else "?" for char in text)
-
-
-def elide(text: str, most: int) -> str:
-    """Cut a text that is too long in its middle."""
-    if len(text) <= most:
-        return text
-    head = (most - 1) // 2
-    return f"{text[:head]}…{text[len(text) - (most - 1 - head) :]}"
-
-
-def fit(text: str, width: int) -> str:
-    """Cut a line at its end."""
-    return text if len(text) <= width else text[: max(0, width - 1)] + "…"
-
-
-def span(seconds: float) -> str:
-    """Write a time: ``12 s``, ``3 min``, ``5 h``, ``8 d``."""
-    for limit, unit, length in ((120, "s", 1), (7200, "min", 60), (172800, "h", 3600)):
-        if seconds < limit:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{seconds / 86400:.0f} d"
-
-
-def size(count: float) -> str:
-    """Write a number of bytes: ``512 B``, ``1.5 kB``, ``23 MB``."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 999.5 or unit == "GB":
-            digits = 0 if unit == "B" or count >= 99.5 else 1
-            return f"{count:.{digits}f} {unit}"
-        count /= 1000
-    raise AssertionError
+def _connection(each: Facts, now: Pace | None) -> list[str]:
+    row = [
+        str(each["id"]),
+        each["surface"],
+        each["peer"],
+        each["target"],
+        "-" if each["link"] is None else str(each["link"]),
+        short_span(each["age_s"]),
+        short_span(each["queue_s"] or 0.0),
+        short_size(each["up"]),
+        short_size(each["down"]),
+    ]
+    if now is not None:
+        row += map(short_size, now.rates.get(each["id"], (0.0, 0.0)))
+    return row

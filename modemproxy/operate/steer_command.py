@@ -118,7 +118,7 @@ def _enable(args: argparse.Namespace) -> int:
     answer = next(_ask(args, "enable", name=args.name))
     if not answer["ok"]:
         return _refused(answer)
-    _say(f"{args.name}: lets clients in")
+    _say(f"{args.name}: {answer['why_not'] or 'lets clients in'}")
     return 0
 
 

@@ -104,8 +104,8 @@ class _Steering:
     async def enable(self, request: Request, caller: Caller) -> bool:
         name = _text(request, "name")
         log.info("admin: %s: enable %s", caller.name, name)
-        switches.enable(self._program, name)
-        await _say(caller, name=name, enabled=True)
+        capped = switches.enable(self._program, name).access.capped
+        await _say(caller, name=name, enabled=not capped, why_not=capped)
         return True
 
     async def kick(self, request: Request, caller: Caller) -> bool:

@@ -42,7 +42,7 @@ def disable(program: Program, name: str) -> Door:
 
 
 def enable(program: Program, name: str) -> Door:
-    """Let clients in again, whatever had closed the listener.
+    """Let clients in again; a cap on usage that is used up still has its say.
 
     Raises:
         BadRequest: there is no such listener, or the proxy is about to stop.

@@ -10,7 +10,7 @@ from typing import Any
 from modemproxy.errors import ModemProxyError
 from modemproxy.operate.ask import ask
 from modemproxy.operate.paths import client_places
-from modemproxy.operate.status_text import clean, size
+from modemproxy.operate.plain_text import clean, size
 
 
 class AskedInVain(ModemProxyError):

@@ -21,6 +21,7 @@ from modemproxy.at.raw import RawCommand, Unfit, raw_command
 from modemproxy.at.results import Dialect, Failure, Refused
 from modemproxy.errors import ConfigError, ModemProxyError
 from modemproxy.journal import Event
+from modemproxy.line.wirelog import begin_anew
 from modemproxy.operate.admin import BadRequest, Caller, Handler, Request
 from modemproxy.operate.local import json_line
 from modemproxy.operate.program import Program
@@ -159,6 +160,7 @@ class _Trace:
             self._running.enter_context(where)
         except ConfigError as error:
             raise BadRequest(error.problems[0]) from None
+        begin_anew()
 
 
 @contextmanager

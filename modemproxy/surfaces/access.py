@@ -38,6 +38,10 @@ class Access:
         self._max_clients = max_clients
         self._max_per_client = max_per_client
 
+    def stay_as(self, other: "Access") -> None:
+        """Be closed for what the one before was closed for."""
+        self.closed, self.capped = other.closed, other.capped
+
     @property
     def clients(self) -> int:
         """How many are in."""

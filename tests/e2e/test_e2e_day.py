@@ -23,7 +23,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 WATCHDOG_S = 3.0
 #: The program, whose work loop can be made to stick by SIGUSR1: the event loop goes on,
-#: and so does every task but the one that serves the line.
+#: and so does every task but the one that serves the line. It sticks where it rests; in
+#: an exchange it would be given the time that the longest exchange can take.
 STICKY = """
 import signal, sys, trio
 from modemproxy import cli
@@ -33,7 +34,7 @@ stuck = False
 usual = Scheduler._wait_for_work
 
 async def wait_for_work(self, due_at):
-    if stuck:
+    if stuck and self._resting:
         await trio.sleep_forever()
     await usual(self, due_at)
 
@@ -67,24 +68,14 @@ class Manager:
         self._folder = folder
         self._command = command
         self._fed_at = 0.0
-        self._socket = trio.socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 
-    async def open(self) -> None:
-        """Make the notify socket."""
-        await self._socket.bind(str(self._folder / "notify"))
-        self._nursery.start_soon(self._hear)
-
-    def close(self) -> None:
-        """End it all."""
-        if self.process is not None:
-            with suppress(ProcessLookupError):
-                self.process.kill()
-        self._socket.close()
-
-    async def _hear(self) -> None:
-        with suppress(trio.ClosedResourceError):
+    async def hear(self, task_status: trio.TaskStatus[None]) -> None:
+        """Listen at the notify socket, until cancelled."""
+        with trio.socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+            await sock.bind(str(self._folder / "notify"))
+            task_status.started()
             while True:
-                said = (await self._socket.recv(4096)).decode()
+                said = (await sock.recv(4096)).decode()
                 self.heard.append(said)
                 if "WATCHDOG=1" in said or "READY=1" in said:
                     self._fed_at = trio.current_time()
@@ -115,12 +106,16 @@ class Manager:
             self.process = await trio.lowlevel.open_process(
                 self._command, env=environment, stderr=log
             )
-        async with trio.open_nursery() as nursery:
-            self._fed_at = trio.current_time() + 20  # for the start
-            nursery.start_soon(self._watch, self.process)
-            code = await self.process.wait()
-            nursery.cancel_scope.cancel()
-        return code
+        try:
+            async with trio.open_nursery() as nursery:
+                self._fed_at = trio.current_time() + 20  # for the start
+                nursery.start_soon(self._watch, self.process)
+                code = await self.process.wait()
+                nursery.cancel_scope.cancel()
+            return code
+        finally:
+            with suppress(ProcessLookupError):
+                self.process.kill()
 
     async def _watch(self, process: trio.Process) -> None:
         while trio.current_time() - self._fed_at < WATCHDOG_S:  # noqa: ASYNC110
@@ -207,7 +202,7 @@ async def test_a_day(tmp_path: Path) -> None:
         file = write(tmp_path, far, web=web, mqtt=mqtt)
         command = [sys.executable, str(script), "run", "--config", str(file)]
         manager = Manager(nursery, tmp_path, command)
-        await manager.open()
+        await nursery.start(manager.hear)
 
         # morning: started, and loaded
         await manager.start()
@@ -264,11 +259,13 @@ async def test_a_day(tmp_path: Path) -> None:
         async with await trio.open_tcp_stream("127.0.0.1", web) as stream:
             assert await transfer(stream, b"before")
             manager.send(signal.SIGUSR1)
-            await stream.send_all(b"does anybody hear me?")
-            with trio.fail_after(30):
-                while manager.starts < 3:  # noqa: ASYNC110
-                    await trio.sleep(0.1)
-            assert (await read_to_end(stream))[1] == "RST"
+            with trio.fail_after(30), suppress(trio.BrokenResourceError):
+                while manager.starts < 3:  # it sticks behind what it is doing just now
+                    await stream.send_all(b"does anybody hear me?")
+                    await trio.sleep(0.3)
+        with trio.fail_after(10):
+            while manager.starts < 3:  # noqa: ASYNC110
+                await trio.sleep(0.1)
         assert manager.trips == 1
         assert manager.codes == [0, -signal.SIGABRT]
         assert "the work loop is stuck" in (tmp_path / "log").read_text()
@@ -279,7 +276,6 @@ async def test_a_day(tmp_path: Path) -> None:
         manager.send(signal.SIGTERM)
         assert await ended(manager) == 0
         assert manager.trips == 1
-        manager.close()
         nursery.cancel_scope.cancel()
 
 

@@ -90,6 +90,24 @@ async def test_a_name_that_does_not_exist_is_answered_with_the_nearest(
         assert "not a text" in (await s.ask(request_name))["error"]
 
 
+async def test_enabling_does_not_lift_a_cap(patient_clock: MockClock, tmp_path: Path) -> None:
+    text = forwards(forward(cap=1000)) + "usage: {action: stop}\n"
+    async with steered(tmp_path, text) as s:
+        s.play(80, echo)
+        await (await s.client()).send_all(bytes(2000))
+        await trio.sleep(5)
+        await s.ask("disable", name="far")
+        answer = await s.ask("enable", name="far")
+        assert answer["enabled"] is False
+        assert "the cap of far" in answer["why_not"]
+        moved = text.replace("127.0.0.1:0", "127.0.0.2:0")
+        assert (await s.reload(moved))["ok"]
+        assert (await s.surfaces())["far"]["enabled"] is False
+        assert (await s.reload(moved.replace("1000", "0")))["ok"]
+        await trio.sleep(3)
+        assert (await s.surfaces())["far"]["enabled"] is True
+
+
 # kick
 
 

@@ -151,6 +151,6 @@ async def test_the_file_is_written_at_the_end(patient_clock: MockClock, tmp_path
     async with steered(tmp_path, forwards(forward())) as s:
         s.play(80, echo)
         await send_and_take(await s.client(), bytes(3000))
-    [file] = list(tmp_path.rglob("*.usage"))
+    [file] = list(tmp_path.rglob("*.usage"))  # noqa: ASYNC240 - it is over
     [page] = json.loads(file.read_text())["days"].values()
     assert page == {"far": [3000, 3000]}
