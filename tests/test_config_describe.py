@@ -49,6 +49,7 @@ proxies: [{protocol: http, listen: '0.0.0.0:80', allow: [0.0.0.0/0]}]
 dns: {listen: '127.0.0.1:53'}
 admin: {socket: /a.sock}
 metrics: {listen: '10.0.0.1:9464', allow: [10.0.0.0/8]}
+usage: {cap: 2G, period: day, action: stop}
 """
     path = tmp_path / "m.yaml"
     path.write_text("modem: {port: x}\n" + text)
@@ -59,6 +60,7 @@ metrics: {listen: '10.0.0.1:9464', allow: [10.0.0.0/8]}
         "machine",
         "admin    /a.sock",
         "metrics  http://10.0.0.1:9464/  status page, /metrics, /healthz  for 10.0.0.0/8",
+        "usage    at most 2000000000 bytes in all, by day; at a cap: stop",
         "WARNING: http-80: exposed on 0.0.0.0:80: everyone who can reach it may use the mobile "
         "connection",
         "WARNING: http-80: they need no login to reach any destination (set users or "

@@ -3,7 +3,16 @@
 from collections.abc import Iterator
 
 from modemproxy.config.checks import Endpoint, IPNetwork, exposed
-from modemproxy.config.model import LINKS, Config, Dns, Forward, Metrics, Proxy, Server
+from modemproxy.config.model import (
+    LINKS,
+    Config,
+    Dns,
+    Forward,
+    Metrics,
+    Proxy,
+    Server,
+    Usage,
+)
 
 _Entrance = Forward | Server | Proxy
 
@@ -35,6 +44,8 @@ def _service_lines(config: Config) -> Iterator[str]:
         yield f"admin    {config.admin.socket}"
     if config.metrics:
         yield _metrics_line(config.metrics)
+    if any(entrance.cap for entrance in (config.usage, *_entrances(config))):
+        yield _usage_line(config.usage)
     kept = [entrance for entrance in _entrances(config) if entrance.reserve]
     if kept:
         shares = ", ".join(f"{entrance.reserve} for {entrance.name}" for entrance in kept)
@@ -76,6 +87,11 @@ def _dns_line(dns: Dns) -> str:
     return f"dns      {dns.listen} -> the module's resolver  {other}  {allowed}"
 
 
+def _usage_line(usage: Usage) -> str:
+    most = f"at most {usage.cap} bytes in all, " if usage.cap else ""
+    return f"usage    {most}by {usage.period}; at a cap: {usage.action}"
+
+
 def _metrics_line(metrics: Metrics) -> str:
     allowed = _allowed(metrics.listen, metrics.allow)
     return f"metrics  http://{metrics.listen}/  status page, /metrics, /healthz  {allowed}"
@@ -91,6 +107,8 @@ def _line(kind: str, way: str, entrance: _Entrance, allowed: str) -> str:
         parts.append(f"at most {entrance.max_per_client} per client")
     if entrance.rate:
         parts.append(f"at most {entrance.rate} bytes/s")
+    if entrance.cap:
+        parts.append(f"at most {entrance.cap} bytes in its period")
     if entrance.idle_timeout_s:
         parts.append(f"{_idle(entrance)} when idle for {entrance.idle_timeout_s:g} s")
     return "  ".join(parts)

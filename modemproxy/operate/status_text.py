@@ -202,10 +202,17 @@ def _connection(each: Facts, now: Pace | None) -> list[str]:
         each["target"],
         "-" if each["link"] is None else str(each["link"]),
         short_span(each["age_s"]),
-        short_span(each["queue_s"] or 0.0),
+        short_span(_waited_s(each)),
         short_size(each["up"]),
         short_size(each["down"]),
     ]
     if now is not None:
         row += map(short_size, now.rates.get(each["id"], (0.0, 0.0)))
     return row
+
+
+def _waited_s(each: Facts) -> float:
+    """How long for a link; who has none yet waits since it came."""
+    if each["queue_s"] is None:
+        return float(each["age_s"]) if each["link"] is None else 0.0
+    return float(each["queue_s"])

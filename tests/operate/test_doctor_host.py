@@ -185,7 +185,7 @@ async def test_modemmanager_is_running_and_not_told_to_keep_off(
     clinic.add_process(812, "ModemManager", "/dev/tty1")
     clinic.add_usb("ttyUSB2", "1e0e:9011", "04")
     report = await clinic.examine()
-    report.warns("holder", "ModemManager (pid 812) is running and probes", "77-modemproxy")
+    report.warns("holder", "ModemManager (pid 812) is running and probes", "70-modemproxy")
     number = os.stat("/dev/null").st_rdev
     (tmp_path / "udev").mkdir()
     entry = tmp_path / "udev" / f"c{os.major(number)}:{os.minor(number)}"

@@ -124,15 +124,18 @@ def test_between_two_reports_rates_are_known() -> None:
     after["line"]["seconds"]["read"] += 1.0
     after["line"]["prompts"] += 14
     after["connections"][0]["down"] += 4000
-    after["connections"].append(STATUS["connections"][0] | {"id": 13, "up": 600, "link": None})
+    after["connections"].append(STATUS["connections"][0] | {"id": 13, "up": 600, "link": 8})
+    waiting = {"id": 14, "up": 0, "down": 0, "link": None, "queue_s": None}
+    after["connections"].append(STATUS["connections"][0] | waiting)
     shown = list(lines(after, 80, pace(STATUS, after)))
     assert "line      [##########----------] 50 % busy now" in shown
     assert "          read 50 %, write 0 %, control 0 %, upkeep 0 %" in shown
     assert "          7 prompts/s, 1 busy answers, 5.1 ms turn-around" in shown
-    assert shown[-3:] == [
+    assert shown[-4:] == [
         "id by  from            to             link  age wait  up down up/s down/s",
         "12 web 127.0.0.1:50000 example.com:80    9 3.2s   0s  10 4.0k    0   2.0k",
-        "13 web 127.0.0.1:50000 example.com:80    - 3.2s   0s 600   20  300     10",
+        "13 web 127.0.0.1:50000 example.com:80    8 3.2s   0s 600   20  300     10",
+        "14 web 127.0.0.1:50000 example.com:80    - 3.2s 3.2s   0    0    0      0",
     ]
 
 

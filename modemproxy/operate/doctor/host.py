@@ -32,7 +32,7 @@ _MODEMMANAGER: Final = "ModemManager"
 _IGNORE_RULE: Final = (
     "a udev rule keeps it off: put the line "
     'ATTRS{idVendor}=="1e0e", ENV{ID_MM_DEVICE_IGNORE}="1" '
-    "into /etc/udev/rules.d/77-modemproxy.rules, then: sudo udevadm control --reload; "
+    "into /etc/udev/rules.d/70-modemproxy.rules, then: sudo udevadm control --reload; "
     "sudo udevadm trigger; sudo systemctl restart ModemManager "
     "(or, if nothing else needs it: sudo systemctl disable --now ModemManager)"
 )
@@ -169,7 +169,7 @@ async def check_permission(case: Case) -> Finding:
             said,
             "a udev rule must give it to dialout: "
             'KERNEL=="ttyUSB[0-9]*", GROUP="dialout", MODE="0660" in '
-            "/etc/udev/rules.d/77-modemproxy.rules; then sudo usermod -aG dialout "
+            "/etc/udev/rules.d/70-modemproxy.rules; then sudo usermod -aG dialout "
             f"{user}, plug the module in again and log in again",
         )
     if is_listed_in(user, group):

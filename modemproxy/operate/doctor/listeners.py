@@ -45,6 +45,8 @@ def _wanted(config: Config) -> Iterator[tuple[str, str, Endpoint]]:
     if config.dns is not None:
         yield "dns", "udp", config.dns.listen
         yield "dns", "tcp", config.dns.listen
+    if config.metrics is not None:
+        yield "metrics", "tcp", config.metrics.listen
 
 
 def _bind(name: str, protocol: str, where: Endpoint) -> None:
