@@ -118,6 +118,7 @@ async def watching(proxy: Proxy, *words: str) -> AsyncIterator[Terminal]:
             stdout=t.theirs,
             stderr=t.theirs,
             env={**os.environ, "COLUMNS": "33"},
+            process_group=0,  # an orphaned one could not be stopped by Ctrl-Z
         )
         try:
             yield t
