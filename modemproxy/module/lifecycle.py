@@ -121,8 +121,7 @@ class Lifecycle:
         Links and servers follow at once. What else it says of the modem needs a new
         session, which resets every connection; see ``rights.restart_keys``.
         """
-        old, self._config = self._config.modem, config
-        new = config.modem
+        old, new, self._config = self._config.modem, config.modem, config
         if old.port != new.port:
             self._state_to_be = self._state.beside(new.port)
         keys = rights.restart_keys(old, new, in_service=self.gate.session is not None)
@@ -184,7 +183,7 @@ class Lifecycle:
             self._patience, self._habits = Patience(), Habits()
         port = await self._open_port()
         async with open_channel(port) as channel:
-            self._channel = channel
+            self._channel = self.condition.line = channel
             channel.on_resync = self._recovery.note_resync
             channel.on_small_send = self._state.note_small_send
             try:
@@ -196,7 +195,7 @@ class Lifecycle:
                     if self._recovery.next.rung in (Rung.POWER, Rung.REOPEN):
                         return
             finally:
-                self._channel = None
+                self._channel = self.condition.line = None
 
     async def _watch_over(self, channel: AtChannel, failure: BaseException) -> None:
         """Pause; a module that answers is asked how it is."""
@@ -247,12 +246,11 @@ class Lifecycle:
             await trio.sleep_forever()
 
     async def _bring_up(self, channel: AtChannel) -> Session:
-        config = self._config
         started = trio.current_time()
         readiness = await bring_up(
             channel,
             self._modem,
-            connect_s=config.timeouts.connect_s,
+            connect_s=self._config.timeouts.connect_s,
             state=self._state,
             rung=self._recovery.next.rung,
             quiet_until=self._quiet_until,

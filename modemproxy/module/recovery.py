@@ -62,7 +62,7 @@ class Recovery:
         up_for_s = 0.0 if up_since is None else now - up_since
         step = self.next = self.ladder.next_step(failure, now=now, up_for_s=up_for_s)
         problem = str(failure)
-        self._condition.become(ModuleState.RECOVERING, problem)
+        self._condition.become(ModuleState.RECOVERING, problem, pause_s=step.pause_s)
         if problem != self._last_problem:
             self._journal.record(ModuleDown(problem))
             self._last_problem = problem

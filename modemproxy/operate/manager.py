@@ -17,7 +17,7 @@ async def keep_informed(program: Program) -> None:
     """Tell the service manager that everything is bound, and what happens then.
 
     Its watchdog is fed by the work: as long as the scheduler of the session gets on, or
-    there is no session and the next one is being tried for.
+    there is no session and the lifecycle gets on towards the next one.
     """
     notifier, lifecycle = program.notifier, program.lifecycle
 
@@ -28,11 +28,19 @@ async def keep_informed(program: Program) -> None:
     lifecycle.journal.listen(tell)
     notifier.ready("waiting for the module")
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(notifier.feed_watchdog, partial(_works, program, Pulse()))
+        nursery.start_soon(notifier.feed_watchdog, partial(works, program, Pulse()))
         await program.stopping.wait()
         notifier.stopping(program.config.timeouts.shutdown_s)
 
 
-def _works(program: Program, pulse: Pulse) -> bool:
-    session = program.lifecycle.gate.session
-    return pulse.is_alive(None if session is None else session.scheduler)
+def works(program: Program, pulse: Pulse) -> bool:
+    """Whether the program does its work.
+
+    Args:
+        program: is looked at.
+        pulse: what was seen of it before.
+    """
+    lifecycle = program.lifecycle
+    session = lifecycle.gate.session
+    worker = None if session is None else session.scheduler
+    return pulse.is_alive(worker, lifecycle.condition)

@@ -92,6 +92,6 @@ class Notifier:
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
                 sock.setblocking(False)
-                sock.sendto("\n".join(lines).encode(), self._address)
+                sock.sendto("\n".join(lines).encode(errors="replace"), self._address)
         except OSError as error:
             log.debug("the service manager can not be told: %s", error)

@@ -1,9 +1,11 @@
 """Whether the proxy does its work, which is more than that its process runs. Sync.
 
-The work is the scheduler's: it looks for something to do again and again, and between two
-looks lies an exchange with the module, which has a bound, or a wait until a time that it
-knows, or until somebody wants something. A module that is silent keeps it busy with bounded
-things; so does one that is away. A loop that is stuck keeps nothing.
+In a session the work is the scheduler's: it looks for something to do again and again, and
+between two looks lies an exchange with the module, which has a bound, or a wait until a
+time that it knows, or until somebody wants something. Outside of a session it is the
+lifecycle's, which does one step after the other, and pauses that it knows the length of.
+A module that is silent keeps them busy with bounded things; so does one that is away. A
+loop that is stuck keeps nothing.
 """
 
 from typing import Final, Protocol
@@ -27,6 +29,18 @@ class Worker(Protocol):
         """It rests, and somebody has something for it to do."""
 
 
+class Striver(Protocol):
+    """The lifecycle, as far as it shows whether it gets on."""
+
+    @property
+    def steps(self) -> object:
+        """Is another one whenever something was done."""
+
+    @property
+    def patience_s(self) -> float:
+        """How long it may stay the same, seconds."""
+
+
 class Pulse:
     """Looks at the work now and then."""
 
@@ -37,17 +51,31 @@ class Pulse:
         self._turns = -1
         self._worker: Worker | None = None
         self._wanted_since: float | None = None
+        self._steps: object = None
+        self._stepped_at = 0.0
 
-    def is_alive(self, worker: Worker | None) -> bool:
+    def is_alive(self, worker: Worker | None, striver: Striver) -> bool:
         """Judge.
 
         Args:
-            worker: of the session; None outside of one: there all waits are bounded.
+            worker: of the session; None outside of one.
+            striver: has to get on then.
         """
         now = trio.current_time()
         lag_s = 0.0 if self._looked_at is None else now - self._looked_at - self._look_s
         self._looked_at = now
-        return lag_s < _LAG_S and (worker is None or self._works(worker, now))
+        return lag_s < _LAG_S and self._gets_on(worker, striver, now)
+
+    def _gets_on(self, worker: Worker | None, striver: Striver, now: float) -> bool:
+        if worker is None:
+            return self._strives(striver, now)
+        self._steps = None
+        return self._works(worker, now)
+
+    def _strives(self, striver: Striver, now: float) -> bool:
+        if striver.steps != self._steps:
+            self._steps, self._stepped_at = striver.steps, now
+        return now - self._stepped_at <= striver.patience_s
 
     def _works(self, worker: Worker, now: float) -> bool:
         if worker is not self._worker or worker.turns != self._turns:

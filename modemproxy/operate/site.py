@@ -18,6 +18,7 @@ from modemproxy.module.condition import ModuleState
 from modemproxy.operate.chronicle import Told, told_of
 from modemproxy.operate.http import CONNECTIONS_MAX, HttpServer, Page
 from modemproxy.operate.http_answers import JSON, TEXT, Answer, Names
+from modemproxy.operate.manager import works
 from modemproxy.operate.metrics import exposition
 from modemproxy.operate.metrics_text import CONTENT_TYPE
 from modemproxy.operate.program import Program
@@ -124,8 +125,7 @@ def _explained(status: Facts) -> Facts:
 
 def _health(program: Program, pulse: Pulse) -> Answer:
     """Whether the proxy does its work: 200, or 503. The module may be away all the same."""
-    session = program.lifecycle.gate.session
-    if pulse.is_alive(None if session is None else session.scheduler):
+    if works(program, pulse):
         return _plain("ok\n")
     return replace(_plain("the work on the line does not get on\n"), status=503)
 

@@ -14,7 +14,7 @@ from trio.testing import MockClock
 from modemproxy.config import Endpoint, Metrics
 from modemproxy.emulator.far_stream import FarStream
 from modemproxy.journal import Journal
-from modemproxy.module.condition import ModuleState
+from modemproxy.module.condition import Condition, ModuleState
 from modemproxy.operate.metrics import USES, exposition
 from modemproxy.operate.program import Program
 from modemproxy.operate.site import pages_of
@@ -155,6 +155,7 @@ class Stuck:
     def __init__(self) -> None:
         self.lifecycle = self
         self.gate = Gate()
+        self.condition = Condition()
         self.chronicle = self.journal = Journal()
 
 

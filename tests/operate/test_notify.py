@@ -9,7 +9,6 @@ import pytest
 import trio
 
 from modemproxy.operate.notify import Notifier
-from modemproxy.operate.pulse import Pulse
 
 
 class Manager:
@@ -103,58 +102,8 @@ async def test_without_a_watchdog_nothing_is_fed() -> None:
     await Notifier().feed_watchdog(lambda: True)
 
 
-class Worker:
-    """A scheduler that does what a test wants."""
-
-    def __init__(self) -> None:
-        self.turns = 0
-        self.overdue_at = 0.0
-        self.wanted = False
-
-
-async def looks(pulse: Pulse, worker: Worker | None, seconds: int) -> list[bool]:
-    """Look each second."""
-    seen = []
-    for _ in range(seconds):
-        seen.append(pulse.is_alive(worker))
-        await trio.sleep(1)
-    return seen
-
-
-async def test_a_worker_in_a_long_exchange_or_at_rest_is_alive(autojump_clock: object) -> None:
-    pulse, worker = Pulse(), Worker()
-    worker.overdue_at = trio.current_time() + 78
-    assert all(await looks(pulse, worker, 79))
-    assert not any(await looks(pulse, worker, 10))
-    worker.turns += 1
-    worker.overdue_at = trio.current_time() + 1000
-    assert all(await looks(pulse, worker, 100))
-
-
-async def test_a_worker_that_does_not_look_when_it_is_wanted_is_stuck(
-    autojump_clock: object,
-) -> None:
-    pulse, worker = Pulse(), Worker()
-    worker.overdue_at = trio.current_time() + 1000
-    worker.wanted = True
-    assert await looks(pulse, worker, 8) == [True] * 5 + [False] * 3
-    worker.turns += 1
-    worker.wanted = False
-    assert all(await looks(pulse, worker, 8))
-
-
-async def test_without_a_session_and_with_a_new_one_it_is_alive(autojump_clock: object) -> None:
-    pulse = Pulse()
-    assert all(await looks(pulse, None, 500))
-    worker = Worker()
-    worker.overdue_at = trio.current_time() + 5
-    assert all(await looks(pulse, worker, 5))
-
-
-async def test_an_event_loop_that_was_held_up_is_not(autojump_clock: object) -> None:
-    pulse = Pulse()
-    assert pulse.is_alive(None)
-    await trio.sleep(2.5)
-    assert not pulse.is_alive(None)
-    await trio.sleep(1)
-    assert pulse.is_alive(None)
+async def test_words_that_no_encoding_has_are_said_all_the_same(tmp_path: Path) -> None:
+    manager = Manager(str(tmp_path / "notify"))
+    Notifier(manager.address).status("a model named \udcff")
+    assert manager.heard() == ["STATUS=a model named ?"]
+    manager.close()
