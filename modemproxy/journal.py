@@ -216,53 +216,6 @@ class DatagramsMerged(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class ProgramStarted(Event):
-    """A run of the program began."""
-
-    version: str
-    pid: int
-
-    @property
-    def text(self) -> str:
-        """Which one."""
-        return f"modemproxy {self.version} started (pid {self.pid})"
-
-
-@dataclass(frozen=True, slots=True)
-class ProgramStopped(Event):
-    """A run of the program ended in order."""
-
-    @property
-    def text(self) -> str:
-        """Just that."""
-        return "modemproxy stopped"
-
-
-@dataclass(frozen=True, slots=True)
-class ClientsRefused(Event):
-    """Clients of a listener were turned away.
-
-    Attributes:
-        surface: the listener.
-        peer: the last of them.
-        why: it was.
-        count: how many there were since this was said last.
-    """
-
-    level: ClassVar[int] = logging.WARNING
-    surface: str
-    peer: str
-    why: str
-    count: int = 1
-
-    @property
-    def text(self) -> str:
-        """Who, where and why; the log has a line for each."""
-        more = f" (and {self.count - 1} others)" if self.count > 1 else ""
-        return f"{self.surface}: {self.peer} refused: {self.why}{more}"
-
-
-@dataclass(frozen=True, slots=True)
 class Entry:
     """An event and when it happened (seconds since the epoch)."""
 

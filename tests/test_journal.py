@@ -8,7 +8,6 @@ import pytest
 from modemproxy import journal
 from modemproxy.journal import (
     KEPT,
-    ClientsRefused,
     DatagramsMerged,
     Entry,
     Event,
@@ -19,12 +18,17 @@ from modemproxy.journal import (
     LinkBroken,
     ModuleDown,
     ModuleUp,
-    ProgramStarted,
-    ProgramStopped,
     RestartLoop,
     RungTaken,
     ServerArmed,
     ServerNotArmed,
+)
+from modemproxy.operate import runs
+from modemproxy.operate.runs import (
+    ClientsRefused,
+    ProgramFailed,
+    ProgramStarted,
+    ProgramStopped,
 )
 
 #: One of each kind, with its line and its level.
@@ -110,7 +114,18 @@ TOLD: list[tuple[Event, str, int]] = [
         logging.WARNING,
     ),
     (ProgramStarted("0.1.0", 7), "modemproxy 0.1.0 started (pid 7)", logging.INFO),
+    (
+        ProgramStarted("0.1.0", 7, cut_off=True),
+        "modemproxy 0.1.0 started (pid 7); the run before was cut off",
+        logging.INFO,
+    ),
     (ProgramStopped(), "modemproxy stopped", logging.INFO),
+    (ProgramStopped("SIGTERM"), "modemproxy stopped: SIGTERM", logging.INFO),
+    (
+        ProgramFailed("no such port"),
+        "modemproxy ended by an error: no such port",
+        logging.ERROR,
+    ),
     (
         ClientsRefused("web", "198.51.100.7:5", "its address is not in allow", 4),
         "web: 198.51.100.7:5 refused: its address is not in allow (and 3 others)",
@@ -121,7 +136,7 @@ TOLD: list[tuple[Event, str, int]] = [
 
 def kinds() -> set[type[Event]]:
     """Every kind of event that there is."""
-    members = vars(journal).values()
+    members = [*vars(journal).values(), *vars(runs).values()]
     return {kind for kind in members if isinstance(kind, type) and issubclass(kind, Event)}
 
 

@@ -40,7 +40,7 @@ class StateStore:
 
     def __init__(self, directory: Path, port: str) -> None:
         """Args: directory: is created; port: the modem's device name."""
-        self._stem = directory / re.sub(r"[^A-Za-z0-9._-]+", "_", port).strip("_")
+        self._stem = stem_of(directory, port)
         try:
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.writable = os.access(directory, os.W_OK)
@@ -52,11 +52,7 @@ class StateStore:
     @classmethod
     def for_port(cls, port: str, environ: Mapping[str, str]) -> "StateStore":
         """Choose the directory by the environment."""
-        if given := environ.get("STATE_DIRECTORY"):
-            return cls(Path(given.split(":")[0]), port)
-        home = Path(environ.get("HOME", "/nonexistent"))
-        base = Path(environ.get("XDG_STATE_HOME") or home / ".local/state")
-        return cls(base / "modemproxy", port)
+        return cls(directory_by(environ), port)
 
     def beside(self, port: str) -> "StateStore":
         """Give the marks about another port, kept in the same place."""
@@ -162,6 +158,19 @@ class StateStore:
             self._file(name).unlink(missing_ok=True)
         except OSError as error:
             log.debug("%s", error)
+
+
+def stem_of(directory: Path, port: str) -> Path:
+    """Say what the names of all files about a port begin with; touches nothing."""
+    return directory / re.sub(r"[^A-Za-z0-9._-]+", "_", port).strip("_")
+
+
+def directory_by(environ: Mapping[str, str]) -> Path:
+    """Say where marks are kept; touches nothing."""
+    if given := environ.get("STATE_DIRECTORY"):
+        return Path(given.split(":")[0])
+    home = Path(environ.get("HOME", "/nonexistent"))
+    return Path(environ.get("XDG_STATE_HOME") or home / ".local/state") / "modemproxy"
 
 
 def _since_boot() -> float:

@@ -105,4 +105,5 @@ class Drain:
         program.lifecycle.journal.record(DrainEnded(self.left))
         self.over.set()
         await trio.sleep(_LAST_WORD_S)
+        program.why_stopping = program.why_stopping or "drained"
         program.stopping.set()

@@ -8,20 +8,16 @@ import sys
 import time
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
+from math import inf
 from typing import Any, Final
 
-from modemproxy.config import find, load
 from modemproxy.errors import ConfigError, ModemProxyError
-from modemproxy.module.state import StateStore
 from modemproxy.operate.ask import NotRunning, ask
-from modemproxy.operate.chronicle import Chronicle, Told
+from modemproxy.operate.chronicle import Told
 from modemproxy.operate.paths import client_places
 from modemproxy.operate.plain_text import clean
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-#: Where the service keeps what an operator may be allowed to read.
-_SERVICE_STATE: Final = Path("/var/lib/modemproxy")
 
 
 class AskedInVain(ModemProxyError):
@@ -48,6 +44,8 @@ def add_arguments(commands: "argparse._SubParsersAction[Any]") -> None:
 def run(args: argparse.Namespace) -> int:
     """Show events; when no proxy runs, those that the last one kept.
 
+    Following ends with the proxy: that is a failure, since more was wanted.
+
     Raises:
         ConfigError: the configuration that was named cannot be used.
         NotRunning: no proxy is there, and no events are kept.
@@ -55,6 +53,9 @@ def run(args: argparse.Namespace) -> int:
     try:
         for told in _ask(args):
             _say(told, as_json=args.json)
+        if args.follow:
+            sys.stderr.write("the proxy has ended\n")
+            return 1
     except KeyboardInterrupt:
         return 0
     except NotRunning:
@@ -86,18 +87,16 @@ def _ask(args: argparse.Namespace) -> Iterator[Told]:
 
 
 def _kept(args: argparse.Namespace) -> list[Told]:
-    """Read what the last run left."""
+    """Read what earlier runs left; a configuration that nobody named need not be there."""
+    from modemproxy.operate.kept import kept_events
+
+    since = -inf if args.since is None else args.since
     try:
-        port = load(find(args.config, os.environ)).modem.port
+        return kept_events(args.config, os.environ, args.count, since)
     except ConfigError:
         if args.config is not None:
             raise
         return []
-    since = float("-inf") if args.since is None else args.since
-    for store in (StateStore.for_port(port, os.environ), StateStore(_SERVICE_STATE, port)):
-        if told := Chronicle(store.stem).read(args.count, since):
-            return told
-    return []
 
 
 def _say(told: Told, *, as_json: bool) -> None:
@@ -108,7 +107,7 @@ def _say(told: Told, *, as_json: bool) -> None:
 def text_of(told: Told) -> str:
     """Put an event into a line for people."""
     when = datetime.fromtimestamp(told["at"]).astimezone()
-    return f"{when:%Y-%m-%d %H:%M:%S} {told['level'].upper():<8} {clean(told['text'])}"
+    return f"{when:%Y-%m-%d %H:%M:%S} {clean(told['level'].upper()):<8} {clean(told['text'])}"
 
 
 def _when(text: str) -> float:

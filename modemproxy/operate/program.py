@@ -46,9 +46,11 @@ class Program:
         started_at: the time of day, seconds since the epoch.
         reception: runs the listeners.
         stopping: set when the program is to end.
+        why_stopping: who wanted that, in a word or two.
         cut: those inside have had their time.
         reload: reads the configuration anew, or with True only says what that would do.
         record: writes the transcript of the line to a file, for as long as it is entered.
+        capped: why the cap of all listeners lets nobody in; empty while it does not.
         usage: tells how much was moved, by listener, day and month.
         on_reload: called when another configuration has come into force.
         notifier: tells the service manager, if there is one.
@@ -65,9 +67,11 @@ class Program:
     started_at: float = field(default_factory=time.time)
     reception: Reception = field(init=False)
     stopping: trio.Event = field(default_factory=trio.Event)
+    why_stopping: str = ""
     cut: bool = False
     reload: Callable[[bool], Awaitable[dict[str, Any]]] = _no_reload
     record: Callable[[str], AbstractContextManager[None]] = _no_record
+    capped: str = ""
     usage: Callable[[], dict[str, Any]] = dict
     on_reload: list[Callable[[], None]] = field(default_factory=list)
     notifier: Notifier = field(default_factory=Notifier)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from modemproxy.operate.admin import Caller, Handler, Request
+from modemproxy.operate.admin import BadRequest, Caller, Handler, Request
 from modemproxy.operate.events_request import telling
 from modemproxy.operate.local import json_line
 from modemproxy.operate.program import Program
@@ -21,6 +21,8 @@ def handlers_of(program: Program) -> Mapping[str, Handler]:
     report = Report(program)
 
     async def connect(request: Request, caller: Caller) -> bool:
+        if program.capped:
+            raise BadRequest(program.capped)
         gate, timeouts = program.lifecycle.gate, program.config.timeouts
         return await Tunnels(gate, timeouts, program.roster).connect(request, caller)
 

@@ -40,11 +40,14 @@ async def _stop_when_told(
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         task_status.started()
         async for number in signals:
+            name = signal.Signals(number).name
             if program.stopping.is_set():
-                log.warning("second %s: stopping at once", signal.Signals(number).name)
+                log.warning("second %s: stopping at once", name)
+                program.why_stopping += f", {name} at once"
                 everything.cancel()
                 return
-            log.info("%s: stopping", signal.Signals(number).name)
+            log.info("%s: stopping", name)
+            program.why_stopping = name
             program.stopping.set()
 
 
@@ -55,6 +58,7 @@ async def _reload_when_told(program: Program, task_status: trio.TaskStatus[None]
         async for _ in signals:
             if had_terminal and not _has_terminal():
                 log.info("SIGHUP: the terminal is gone: stopping")
+                program.why_stopping = "SIGHUP, the terminal is gone"
                 program.stopping.set()
                 return
             log.info("SIGHUP: reloading %s", program.config.path)

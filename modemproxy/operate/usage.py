@@ -6,9 +6,10 @@ a cap should leave room for that.
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from math import inf
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -16,9 +17,11 @@ import trio
 
 from modemproxy.config import Usage as Rules
 from modemproxy.journal import Event
+from modemproxy.operate.clock import ClockWatch
 from modemproxy.operate.ledger import Ledger
 from modemproxy.operate.program import Program
 from modemproxy.operate.report import Door
+from modemproxy.operate.usage_told import ALL, caps_of, told_of
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +29,6 @@ _LOOK_S: Final = 2.0
 _SAVE_S: Final = 60.0
 #: The share of a cap from which on there is a warning.
 _WARN_AT: Final = 0.8
-_ALL: Final = "all listeners"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +67,15 @@ class CapReached(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class _Cap:
-    """A cap, and those who are under it."""
+class CapLifted(Event):
+    """A cap that kept clients out does so no longer."""
 
     whose: str
-    name: str | None
-    most: int
-    doors: tuple[Door, ...]
+
+    @property
+    def text(self) -> str:
+        """Whose."""
+        return f"{self.whose}: clients are let in again, the cap is not used up any more"
 
 
 class Usage:
@@ -100,15 +104,22 @@ class Usage:
         self._seen: dict[str, tuple[int, int]] = {}
         self._said: set[tuple[str, str, str]] = set()
         self._changed = self._complained = False
+        self._watch = ClockWatch(program.lifecycle.journal)
+        program.on_reload.append(self.look)
 
     async def run(self) -> None:
-        """Book and look at the caps until cancelled, and then once more."""
-        saved_at = trio.current_time()
+        """Book and look at the caps until cancelled, and then once more.
+
+        What moves first is written at once, so that a program which is started again and
+        again keeps books, too; then it is once a minute.
+        """
+        save_at = -inf
         try:
             while True:
+                self._watch.look()
                 self.look()
-                if trio.current_time() - saved_at >= _SAVE_S:
-                    saved_at = trio.current_time()
+                if self._changed and trio.current_time() >= save_at:
+                    save_at = trio.current_time() + _SAVE_S
                     self._save()
                 await trio.sleep(_LOOK_S)
         finally:
@@ -118,15 +129,14 @@ class Usage:
     def look(self) -> None:
         """Book what has moved since the last look, and do what the caps say."""
         now = self._clock()
-        if not self.ledger.believes(now):
-            return
-        self.ledger.billing_day = self._rules.billing_day
-        for door in self._doors():
-            totals = self._program.roster.totals(door.name)
-            up, down = self._seen.get(door.name, (0, 0))
+        self.ledger.bill_on(self._rules.billing_day, now)
+        self._changed |= self.ledger.settle(now)
+        for name in self._program.roster.surfaces:
+            totals = self._program.roster.totals(name)
+            up, down = self._seen.get(name, (0, 0))
             if (totals.up, totals.down) != (up, down):
-                self.ledger.book(now, door.name, totals.up - up, totals.down - down)
-                self._seen[door.name] = totals.up, totals.down
+                self.ledger.book(now, name, totals.up - up, totals.down - down)
+                self._seen[name] = totals.up, totals.down
                 self._changed = True
         self._hold_caps(now)
 
@@ -139,41 +149,46 @@ class Usage:
 
     # -- caps ---------------------------------------------------------------------------
 
-    def _caps(self) -> Iterator[_Cap]:
-        config, doors = self._program.config, self._doors()
-        most = {forward.name: forward.cap for forward in config.forwards}
-        most |= {server.name: server.cap for server in config.servers}
-        most |= {proxy.name: proxy.cap for proxy in config.proxies}
-        for door in doors:
-            if most.get(door.name):
-                yield _Cap(door.name, door.name, most[door.name], (door,))
-        if self._rules.cap:
-            yield _Cap(_ALL, None, self._rules.cap, tuple(doors))
-
     def _hold_caps(self, now: datetime) -> None:
-        rules = self._rules
-        spent: dict[str, str] = {}
-        for cap in self._caps():
-            used = self.ledger.used(rules.period, now, cap.name)
-            if used >= cap.most:
-                self._say(CapReached(cap.whose, cap.most, rules.period, rules.action), now)
-                if rules.action == "stop":
-                    spent |= {door.name: cap.whose for door in cap.doors}
-            elif used >= cap.most * _WARN_AT:
-                self._say(CapNear(cap.whose, used, cap.most, rules.period), now)
+        rules, spent = self._rules, set()
+        for name, most in caps_of(self._program.config).items():
+            used, whose = self.ledger.used(rules.period, now, name), name or ALL
+            if used >= most:
+                self._say(CapReached(whose, most, rules.period, rules.action), now)
+                spent.add(name)
+            elif used >= most * _WARN_AT:
+                self._say(CapNear(whose, used, most, rules.period), now)
+        if rules.action != "stop":
+            spent.clear()
+        self._hold_all(None in spent)
         for door in self._doors():
-            self._hold(door, spent.get(door.name))
+            self._hold(door, door.name in spent)
 
-    def _hold(self, door: Door, whose: str | None) -> None:
-        why = ""
-        if whose is not None:
-            why = f"the cap of {whose} for this {self._rules.period} is used up"
-        if door.access.capped != why:
-            door.access.capped = why
-            log.warning("%s: %s", door.name, why or "its cap is not used up any more")
-        if why:
+    def _hold_all(self, spent: bool) -> None:
+        """Keep everybody out, those who come by no listener included, or no longer."""
+        program = self._program
+        if program.capped and not spent:
+            program.lifecycle.journal.record(CapLifted(ALL))
+        program.capped = self._why(ALL) if spent else ""
+        if spent:
+            for visit in list(program.roster.visits.values()):
+                visit.kick(program.capped)
+
+    def _hold(self, door: Door, spent: bool) -> None:
+        """Keep clients of a listener out, or no longer."""
+        access, before = door.access, door.access.capped
+        own = self._why(door.name) if spent else ""
+        access.capped = self._program.capped or own
+        if access.capped != before:
+            log.info("%s: %s", door.name, access.capped or "open again")
+        if before == self._why(door.name) and not access.capped:
+            self._program.lifecycle.journal.record(CapLifted(door.name))
+        if own:
             for visit in self._program.roster.of(door.name):
-                visit.kick(why)
+                visit.kick(own)
+
+    def _why(self, whose: str) -> str:
+        return f"the cap of {whose} for this {self._rules.period} is used up"
 
     def _say(self, event: CapNear | CapReached, now: datetime) -> None:
         """Once in a period."""
@@ -190,7 +205,7 @@ class Usage:
             return
         try:
             self.ledger.save(self._path)
-            self._changed = False
+            self._changed = self._complained = False
         except OSError as error:
             if not self._complained:
                 log.warning("usage is not kept: %s: %s", self._path, error.strerror)
@@ -199,21 +214,4 @@ class Usage:
     def told(self) -> dict[str, Any]:
         """Put the books into what ``usage`` shows."""
         self.look()
-        now, rules = self._clock(), self._rules
-        caps = [
-            {
-                "of": cap.whose,
-                "cap": cap.most,
-                "used": self.ledger.used(rules.period, now, cap.name),
-                "period": rules.period,
-                "action": rules.action,
-            }
-            for cap in self._caps()
-        ]
-        return {
-            "day": self.ledger.day(now),
-            "month": self.ledger.month(now),
-            "days": self.ledger.days,
-            "months": self.ledger.months,
-            "caps": caps,
-        }
+        return told_of(self.ledger, self._program.config, self._clock())

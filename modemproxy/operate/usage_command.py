@@ -7,8 +7,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from modemproxy.errors import ModemProxyError
-from modemproxy.operate.ask import ask
+from modemproxy.errors import ConfigError, ModemProxyError
+from modemproxy.operate.ask import NotRunning, ask
 from modemproxy.operate.paths import client_places
 from modemproxy.operate.plain_text import clean, size
 
@@ -30,20 +30,39 @@ def add_arguments(commands: "argparse._SubParsersAction[Any]") -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Show the books.
+    """Show the books; when no proxy runs, those that the last one kept.
 
     Raises:
         ConfigError: the configuration that was named cannot be used.
-        NotRunning: no proxy is there.
+        NotRunning: no proxy is there, and no books are kept.
     """
     places = client_places(args.socket, args.config, os.environ)
-    answer = next(ask(places, {"request": "usage"}))
-    if not answer.get("ok"):
-        raise AskedInVain(str(answer.get("error", "refused")))
-    told = answer["usage"]
+    try:
+        answer = next(ask(places, {"request": "usage"}))
+    except NotRunning:
+        told = _kept(args)
+        if told is None:
+            raise
+        sys.stderr.write("no proxy is running: these are the books of the last one\n")
+    else:
+        if not answer.get("ok"):
+            raise AskedInVain(str(answer.get("error", "refused")))
+        told = answer["usage"]
     text = json.dumps(told, indent=2) if args.json else "\n".join(lines(told))
     sys.stdout.write(text + "\n")
     return 0
+
+
+def _kept(args: argparse.Namespace) -> dict[str, Any] | None:
+    """Read what earlier runs left; a configuration that nobody named need not be there."""
+    from modemproxy.operate.kept import kept_usage
+
+    try:
+        return kept_usage(args.config, os.environ)
+    except ConfigError:
+        if args.config is not None:
+            raise
+        return None
 
 
 def lines(told: dict[str, Any]) -> Iterator[str]:
@@ -60,6 +79,9 @@ def lines(told: dict[str, Any]) -> Iterator[str]:
         yield f"{clean(name):16.16} {both[0]:>20} {both[1]:>20}"
     totals = [_both(_sums(page)) for page in (day, month)]
     yield f"{'all':16} {totals[0]:>20} {totals[1]:>20}"
+    if told["unbooked"]:
+        waiting = _both(_sums(told["unbooked"]))
+        yield f"the clock is not set: {waiting} belong to no day yet"
     for cap in told["caps"]:
         share = 100 * cap["used"] / cap["cap"]
         yield (

@@ -46,6 +46,11 @@ class Roster:
         """Those who are inside, by number."""
         return self._visits
 
+    @property
+    def surfaces(self) -> set[str]:
+        """The names of all listeners that have had anybody, also of those that are gone."""
+        return {*self._totals, *(visit.surface for visit in self._visits.values())}
+
     def of(self, surface: str) -> Iterator[Visit]:
         """Give those who are inside by one listener."""
         return (visit for visit in list(self._visits.values()) if visit.surface == surface)

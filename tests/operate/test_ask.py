@@ -172,7 +172,8 @@ def test_the_socket_is_found_by_option_or_configuration(tmp_path: Path) -> None:
 
 
 def test_asking_does_not_import_trio() -> None:
-    for module in ("ask", "status_command", "look_command", "steer_command"):
+    commands = ("status", "look", "steer", "events", "usage")
+    for module in ("ask", "kept", *(f"{command}_command" for command in commands)):
         code = f"import sys, modemproxy.operate.{module}; print('trio' in sys.modules)"
         done = subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=True
