@@ -1,4 +1,7 @@
-"""The import rule: a module imports only from lower floors; the numbers are the map."""
+"""The import rule: a module imports only from lower floors; the numbers are the map.
+
+And what holds for files of tests as well: they are short.
+"""
 
 import ast
 from collections.abc import Iterator
@@ -44,6 +47,8 @@ AT = {
     "dte": {"framer", "results", "urcs", "commands", "trailer", "transfer"},
 }
 FILES = sorted(ROOT.rglob("*.py"))
+#: Lines of a file.
+LONGEST = 300
 
 
 def name_of(path: Path) -> str:
@@ -146,3 +151,9 @@ def test_no_escape_hatches_and_no_second_runtime(path: Path) -> None:
     assert not foreign & {"asyncio", "threading", "concurrent", "multiprocessing", "anyio"}
     if name_of(path) != "line.port":
         assert "trio_serial" not in foreign
+
+
+def test_every_file_is_short_enough_to_be_read_at_once() -> None:
+    files = [*FILES, *Path(__file__).parent.rglob("*.py")]
+    lengths = {str(path): path.read_text().count("\n") for path in files}
+    assert not {path: length for path, length in lengths.items() if length > LONGEST}

@@ -18,7 +18,6 @@ _IDLE = Role("idle", ((700, 700),), closes="client", pause_s=30)
 _BULK = [upload(), download(), echo()]
 _ROLES = {"upload": upload(), "download": download(), "dialogue": echo(), "idle": _IDLE}
 _STAYS = replace(_IDLE, pause_s=200)
-#: A dialogue in which the far side takes its time.
 _SLOW = Role("slow dialogue", ((70, 700),) * 8, closes="client", think_s=4)
 _DRIP = Role("drip", ((64, 8000),), piece=1000, piece_s=0.5)
 #: Little room on the host, so that what a client does not read stays in the module.
