@@ -28,7 +28,7 @@ from modemproxy.at.results import (
 )
 from modemproxy.at.trailer import Trailer
 from modemproxy.at.transfer import ReadData, ReadReply
-from modemproxy.at.urcs import Pushed, Urc, parse_urc
+from modemproxy.at.urcs import Pushed, Urc, may_be_urc, parse_urc
 from modemproxy.errors import LocalProtocolError, RemoteProtocolError
 
 AnyCommand = Command[Any]
@@ -230,6 +230,8 @@ class Dte:
         if self._payload is not None:
             self.trailer.add_line(line.lead)
         if line.text == self._sent_line or line.text[:3] in (b"AT+", b"ATE"):
+            if self._payload is not None:
+                self.trailer.doubt()
             self._echoed = True
             return Echoed(line.text)
         return self._read_information(line.text)
@@ -241,11 +243,13 @@ class Dte:
                 self._info.append(text)
                 return None
             if (failure := parse_failure_line(text)) is not None:
+                if self._payload is not None:  # it has succeeded
+                    self.trailer.doubt()
                 self._failure = failure
                 return None
         urc = parse_urc(text)
         if urc is None:
-            if self._payload is not None and text[:1] not in b"+*^":
+            if self._payload is not None and not may_be_urc(text):
                 self.trailer.doubt()
             return Unknown(text)
         if command is not None and (err := command.outcome(urc)) is not None:

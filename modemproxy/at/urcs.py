@@ -185,6 +185,16 @@ def parse_urc(line: bytes) -> Urc | None:
         return None
 
 
+def may_be_urc(line: bytes) -> bool:
+    """Whether a line that ``parse_urc`` does not know is a report all the same.
+
+    One that makes no sense is none, nor is a tag without a colon: payload looks like that.
+    """
+    tagged = _UNKNOWN.match(line)
+    return tagged is not None and tagged[1] not in _PARSERS
+
+
+_UNKNOWN: Final = re.compile(rb"([+*^][A-Z][A-Z0-9 _]*):")
 _TAGGED: Final = re.compile(rb"([+*][A-Za-z]+)\s*:?\s*(.*)$", re.DOTALL)
 _BOOT_WORDS: Final = frozenset({b"RDY", b"START", b"QCRDY"})
 _PROGRESS_WORDS: Final = frozenset({b"SMS DONE", b"PB DONE"})

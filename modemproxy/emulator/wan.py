@@ -1,11 +1,44 @@
 """The radio: one shared rate each way and a latency, as virtual clocks.
 
-A direction is a clock that says when its last byte will have passed. Nothing is queued
-here: callers get their action run at the right time, in the order they asked.
+A direction is a clock that says when its last byte will have passed. What is under way
+arrives in the order in which it went, whatever happens to the rate, to the latency or to
+the network meanwhile: callers get their action run at the right time.
 """
 
 from modemproxy.emulator.context import Context
 from modemproxy.emulator.timers import Action
+
+
+class _Way:
+    """One direction."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._free = 0.0
+        self._last = 0.0
+        self._under_way = 0
+
+    def pass_bytes(self, size: int) -> None:
+        """So many bytes go behind those before."""
+        rate = self._ctx.profile.wan_rate_bytes_s
+        self._free = max(self._free, self._ctx.now) + (size / rate if rate else 0.0)
+
+    def arrive(self, action: Action) -> None:
+        """Run ``action`` when the last byte has arrived, behind every one before.
+
+        Without a latency and behind nothing, that is in this very step.
+        """
+        self._last = max(self._free + self._ctx.profile.wan_latency_s, self._last)
+        if self._last <= self._ctx.now and not self._under_way:
+            action()
+            return
+        self._under_way += 1
+
+        def arrived() -> None:
+            self._under_way -= 1
+            action()
+
+        self._ctx.timer(self._last, arrived)
 
 
 class Wan:
@@ -13,10 +46,10 @@ class Wan:
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
-        self._free_up = 0.0
-        self._free_down = 0.0
+        self._up = _Way(ctx)
+        self._down = _Way(ctx)
         self._holders: set[object] = set()
-        self._held: list[Action] = []
+        self._held: list[tuple[_Way, Action]] = []
 
     @property
     def held(self) -> bool:
@@ -31,34 +64,25 @@ class Wan:
         """Let what was held arrive, in order; harmless when this holder holds nothing."""
         self._holders.discard(holder)
         while self._held and not self._holders:
-            self._held.pop(0)()
+            way, action = self._held.pop(0)
+            way.arrive(action)
 
     def up(self, size: int, action: Action) -> None:
         """Run ``action`` when ``size`` bytes have reached the network."""
-        self._free_up = self._passed(self._free_up, size)
-        self._run(self._free_up, action)
+        self._run(self._up, size, action)
 
     def down(self, size: int, action: Action) -> None:
         """Run ``action`` when ``size`` bytes have reached the module."""
-        self._free_down = self._passed(self._free_down, size)
-        self._run(self._free_down, action)
+        self._run(self._down, size, action)
 
     def reset(self) -> None:
         """Forget what was under way."""
-        self._free_up = self._free_down = 0.0
+        self._up, self._down = _Way(self._ctx), _Way(self._ctx)
         self._held.clear()
 
-    def _passed(self, free: float, size: int) -> float:
-        rate = self._ctx.profile.wan_rate_bytes_s
-        return max(free, self._ctx.now) + (size / rate if rate else 0.0)
-
-    def _run(self, passed: float, action: Action) -> None:
+    def _run(self, way: _Way, size: int, action: Action) -> None:
+        way.pass_bytes(size)
         if self._holders:
-            self._held.append(action)
-            return
-        # never overtake: without a latency and behind nothing, act in this very step
-        when = passed + self._ctx.profile.wan_latency_s
-        if when <= self._ctx.now:
-            action()
+            self._held.append((way, action))
         else:
-            self._ctx.timer(when, action)
+            way.arrive(action)

@@ -5,6 +5,7 @@ kernel takes at once is written without waiting: only a full buffer needs the ta
 """
 
 from collections.abc import Callable
+from math import inf
 from typing import Any, Final
 
 import trio
@@ -19,6 +20,11 @@ from modemproxy.line.wakeup import Wakeup
 WRITE_LIMIT_S: Final = 12.0
 #: An announced payload that stops coming, or eats its OK, has lost bytes on the line.
 PAYLOAD_STALL_S: Final = 2.0
+#: A module that was late is given so much more time for its prompt, for so long.
+_LATE_LIMIT_S: Final = 15.0
+_LATE_FOR_S: Final = 60.0
+#: What takes longer than this may have its reason in the network.
+_PROMPT_COMMAND_S: Final = 31.0
 #: How often to look whether bytes of ours have left at last.
 _LEFT_POLL_S: Final = 0.25
 _NOTHING: Final = memoryview(b"")
@@ -34,6 +40,7 @@ class Exchange:
         heard_at: when the module was heard last.
         bytes_out: to the kernel, so far.
         dte: the dialogue, which may be replaced between two exchanges.
+        handed_over: the payload of the last command that had one was written.
     """
 
     def __init__(self, port: Port, dte: Dte) -> None:
@@ -52,6 +59,10 @@ class Exchange:
         self.wakeup = Wakeup()
         self.heard_at = 0.0
         self.bytes_out = 0
+        self._lateness_s = 0.0
+        self._late_at = -inf
+        self._has_payload = False
+        self.handed_over = False
 
     def begin(self, command: AnyCommand, limit_s: float, now: float) -> int:
         """Write a command line; return its length in bytes.
@@ -66,13 +77,29 @@ class Exchange:
         self._late = False
         self._asked_at = now
         self._limit_s = limit_s
-        self._stage_s = command.prompt_s if isinstance(command, SendData) else limit_s
+        self._stage_s = limit_s
+        self._has_payload = isinstance(command, SendData)
+        if isinstance(command, SendData):
+            self._stage_s = command.prompt_s + self.lateness_s
+            self.handed_over = False
         self._deadline = now + self._stage_s
         self._hand_to_kernel(data)
         return len(data)
 
+    @property
+    def lateness_s(self) -> float:
+        """How long the module let us wait lately for what it can do at once, seconds."""
+        return self._lateness_s if self.heard_at < self._late_at + _LATE_FOR_S else 0.0
+
+    def _note_lateness(self) -> None:
+        took = min(self.heard_at - self._asked_at, _LATE_LIMIT_S)
+        if self._limit_s < _PROMPT_COMMAND_S and took >= self.lateness_s:
+            self._lateness_s, self._late_at = took, self.heard_at
+
     def hand_over(self) -> None:
         """The module wants the payload: it gets it now, and time for its result."""
+        self.handed_over = True
+        self._note_lateness()
         self._asked_at = self.heard_at
         self._stage_s = self._limit_s
         self._deadline = self.heard_at + self._stage_s
@@ -92,6 +119,8 @@ class Exchange:
 
     def end(self, outcome: Event) -> None:
         """The module has answered."""
+        if not self._has_payload:  # that may wait for the network, its prompt does not
+            self._note_lateness()
         self.outcome = outcome
         if self.on_reply is not None and isinstance(outcome, Completed):
             self.on_reply(outcome.reply, self.heard_at)

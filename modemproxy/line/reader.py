@@ -101,6 +101,11 @@ class LineReader:
         """A send has begun whose payload the module may not have in full."""
         return self._in_data_entry or isinstance(self._dte.in_flight, SendData)
 
+    @property
+    def handed_over(self) -> bool:
+        """The payload of the last send was written: a result may be its own."""
+        return self._exchange.handed_over
+
     def reading(self, link: int) -> bool:
         """A read of this link is under way."""
         command = self._dte.in_flight
@@ -127,8 +132,8 @@ class LineReader:
             return -inf
         command = self._dte.in_flight
         awaited = isinstance(command, SendData) and not self._dte.prompted
-        prompt_s = SendData.prompt_s if awaited else 0.0  # it may still be on its way
-        return self.entry_at + prompt_s + self.data_entry_s
+        prompt_s = SendData.prompt_s + self._exchange.lateness_s  # it may be on its way
+        return self.entry_at + (prompt_s if awaited else 0.0) + self.data_entry_s
 
     async def read_forever(self) -> None:
         """Be the line's reader.
@@ -215,6 +220,7 @@ class LineReader:
         if (
             isinstance(urc, SendConfirmed)
             and isinstance(command, SendData)
+            and self.handed_over
             and (urc.link, urc.requested) == (command.link, len(command.data))
         ) or (isinstance(urc, LinkOpened) and self.opening(urc.link)):
             self._exchange.hasten(self._exchange.heard_at + _OK_GRACE_S)

@@ -88,6 +88,8 @@ class DatagramWriter:
         flight = self._outbox.flight
         if flight is None or flight.confirmed is not None:
             return
+        if not (flight.accepted or self._life.channel.handed_over):
+            return  # of one that is not waited for any more
         if result.requested != len(flight.data):
             return  # of a send that was given up
         flight.confirmed = result.confirmed
@@ -131,13 +133,13 @@ class DatagramWriter:
     def _unanswered(self, error: NoAnswer) -> None:
         outbox = self._outbox
         flight = outbox.flight
-        if flight is not None and flight.confirmed == len(flight.data):
-            self._accepted(trio.current_time())  # OK was lost, its result was not
-        elif error.handed_over:
-            outbox.give_up()
-        else:
+        if not error.handed_over:
             outbox.put_back()
             self._count_refusal(error, gone=False)
+        elif flight is not None and flight.confirmed == len(flight.data):
+            self._accepted(trio.current_time())  # OK was lost, its result was not
+        else:
+            outbox.give_up()
 
     def _count_refusal(self, error: CommandError, *, gone: bool) -> None:
         outbox = self._outbox

@@ -81,6 +81,9 @@ class Outbound:
     probed_count: int = 0
     probe_gap: float = _UNANSWERED_S
     probe_progress: bool = True
+    #: Of a send that CIPACK settled, because its result had not come: it may come yet.
+    late_size: int = 0
+    late_until: float = -inf
     #: Somebody waits for the last acknowledgement.
     flushing: bool = False
     #: No progress since; None while there is nothing to make progress with.
@@ -174,6 +177,21 @@ class Outbound:
             self.note_busy(now)
         else:
             self.busy_count = 0
+
+    def note_late(self, now: float) -> None:
+        """CIPACK settled the send; its result is no longer waited for, and may come."""
+        assert self.sending is not None
+        self.late_size, self.late_until = len(self.sending.data), now + RESULT_LIMIT_S
+
+    def may_be_late(self, requested: int, now: float) -> bool:
+        """Whether a result for so many bytes may be one that was not waited for."""
+        return requested == self.late_size and now < self.late_until
+
+    def note_was_late(self, now: float) -> None:
+        """The result was not this send's, whose own is still waited for."""
+        assert self.sending is not None
+        self.sending.confirmed, self.sending.since = None, now
+        self.late_size = 0
 
     def note_ack(self, sent: int, acked: int, now: float) -> bool:
         """Take CIPACK's counters; say whether the far side acknowledged more than before."""

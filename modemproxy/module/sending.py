@@ -27,13 +27,16 @@ class Writer:
 
     def note_send_result(self, result: SendConfirmed) -> None:
         """``+CIPSEND: <link>,<requested>,<confirmed>``, before or after OK."""
-        sending = self.outbound.sending
+        outbound, sending = self.outbound, self.outbound.sending
         if sending is None or sending.confirmed is not None:
             return
+        if not (sending.accepted or self._life.channel.handed_over):
+            return  # the module does not have its bytes: it is an earlier one's
         if result.requested != len(sending.data):
-            self._life.fail(
-                f"send result for {result.requested} bytes, {len(sending.data)} sent"
-            )
+            if not outbound.may_be_late(result.requested, trio.current_time()):
+                self._life.fail(
+                    f"send result for {result.requested} bytes, {len(sending.data)} sent"
+                )
             return
         sending.confirmed = result.confirmed
         if sending.accepted:
@@ -92,14 +95,14 @@ class Writer:
     def _send_unanswered(self, error: NoAnswer) -> None:
         self._life.context.results_due.pop(self._life.number, None)
         sending = self.outbound.sending
-        if sending is not None and sending.confirmed == len(sending.data):
-            self.outbound.note_accepted()  # OK was lost, its result was not
-            self._settle_send()
-        elif error.handed_over:
-            self._life.fail(f"outcome of a send unknown: {error}")
-        else:
+        if not error.handed_over:
             self.outbound.note_not_sent()
             self._count_refusal(error, None)
+        elif sending is not None and sending.confirmed == len(sending.data):
+            self.outbound.note_accepted()  # OK was lost, its result was not
+            self._settle_send()
+        else:
+            self._life.fail(f"outcome of a send unknown: {error}")
 
     def _count_refusal(self, error: CommandError, failure: Failure | None) -> None:
         """Nothing was handed over: try again, but not for ever."""
@@ -116,13 +119,14 @@ class Writer:
         sending = outbound.sending
         assert sending is not None
         assert sending.confirmed is not None
-        if sending.confirmed == len(sending.data):
-            self._settled(sending.confirmed)
-        elif sending.confirmed < 0:
+        doubtful = outbound.may_be_late(len(sending.data), trio.current_time())
+        if sending.confirmed < 0:
             self._life.fail("the module says that the connection is gone (confirmed -1)")
-        else:
+        elif doubtful or sending.confirmed != len(sending.data):
             sending.since = -RESULT_LIMIT_S  # CIPACK has to say how much was taken
             self._life.kick()
+        else:
+            self._settled(sending.confirmed)
 
     def _settled(self, count: int) -> None:
         self.outbound.settle(count, trio.current_time())
@@ -152,12 +156,18 @@ class Writer:
             self._life.notify_sent()
 
     def _reconcile(self, confirmed: int | None, sent: int) -> None:
-        """Settle a short or lost result by the module's absolute counter, or reset."""
-        outbound = self.outbound
-        assert outbound.sending is not None
-        count = len(outbound.sending.data) if confirmed is None else confirmed
+        """Settle a short, lost or doubtful result by the absolute counter, or reset."""
+        outbound, now = self.outbound, trio.current_time()
+        sending = outbound.sending
+        assert sending is not None
+        size = len(sending.data)
+        count = size if confirmed is None else confirmed
         if outbound.sent_matches(sent, count):
+            if confirmed is None:
+                outbound.note_late(now)
             self._settled(count)
+        elif outbound.may_be_late(size, now) and outbound.sent_matches(sent, 0):
+            outbound.note_was_late(now)
         else:
             expected = outbound.confirmed + count
             self._life.fail(

@@ -53,6 +53,31 @@ def test_codes_between_payload_and_ok_are_allowed(code: bytes, trailer: bytes) -
     assert whole(read(dte, b"abc", b"3", b"\r\n" + code + b"\r\n" + trailer))
 
 
+@pytest.mark.parametrize("trailer", [SHORT, LONG])
+@pytest.mark.parametrize(
+    "end",
+    [
+        b"+CIPR",  # of a tag
+        b"+CIPRXGET: 1,",
+        b"+IPCLOSE: 1",
+        b"+IP ERROR: No data",
+        b"AT+CIPSEND=1,2",
+        b"text",
+        b"*",
+    ],
+)
+@pytest.mark.parametrize("learned", [True, False])
+def test_an_end_of_a_payload_is_no_code_of_the_modules(
+    end: bytes, trailer: bytes, learned: bool
+) -> None:
+    """The count is too low by just so much that the rest looks like a line."""
+    dte = Dte()
+    if learned:
+        assert whole(read(dte, b"abc", b"3", trailer))
+    assert not whole(read(dte, b"abc" + trailer + end, b"3", trailer))
+    assert not whole(read(dte, b"abc\r\n" + end, b"3", trailer))
+
+
 def test_codes_behind_an_empty_read_are_allowed() -> None:
     assert whole(read(Dte(), b"", b"0", b"\r\n+IPCLOSE: 8,1\r\n\r\n"))
 

@@ -72,6 +72,26 @@ async def test_a_send_has_five_seconds_for_its_prompt_and_then_its_own_limit() -
         assert a.port.written == b"AT+CIPSEND=3,5\rhello"
 
 
+async def test_a_module_that_was_late_has_more_time_for_its_prompt_for_a_minute() -> None:
+    async with asker() as a:
+        a.begin(limit_s=18)
+        a.later(6, lambda: a.hear(OK))
+        await a.wait()
+        a.began = trio.current_time()
+        a.begin(SEND, 18)
+        assert await a.wait() is None
+        assert a.took_s == pytest.approx(5 + 6)
+        a.exchange.dte.abandon()
+        await trio.sleep(60)
+        a.begin()
+        a.hear(OK)
+        await a.wait()
+        a.began = trio.current_time()
+        a.begin(SEND, 18)
+        assert await a.wait() is None
+        assert a.took_s == pytest.approx(5)
+
+
 async def test_a_wait_can_be_hastened_and_not_prolonged() -> None:
     async with asker() as a:
         a.begin(limit_s=9)

@@ -117,6 +117,11 @@ class FakeModule:
         """As ``AtChannel``."""
         return isinstance(self._in_flight, SendData) and self._in_flight.link == link
 
+    @property
+    def handed_over(self) -> bool:
+        """As ``AtChannel``."""
+        return True
+
     def opening(self, link: int) -> bool:
         """As ``AtChannel``."""
         return isinstance(self._in_flight, OpenLink) and self._in_flight.link == link

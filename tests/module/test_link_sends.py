@@ -7,7 +7,7 @@ from trio.testing import MockClock
 from modemproxy.emulator.output import Piece
 
 from .rig import HOSTILE, exchange, rig
-from .sends import BULK, ERROR, OK, Refuser, assert_reset, replacing, send_out
+from .sends import BULK, ERROR, OK, LateResult, Refuser, assert_reset, replacing, send_out
 
 pytestmark = pytest.mark.timeout(20)
 
@@ -191,6 +191,39 @@ async def test_a_lost_result_without_proof_is_a_reset_and_never_sent_again(
                 await assert_reset(link, BULK[:4000], "unknown")
         await r.settle()
         assert bytes(sink.received[0]) == BULK[: 700 if cipack else 1460]
+
+
+async def test_a_late_result_is_not_that_of_a_send_whose_prompt_is_lost(
+    autojump_clock: MockClock,
+) -> None:
+    """CIPACK had settled the first; nothing of the second has gone out."""
+    async with rig(complaints=True) as r:  # AT in data entry, which is R1
+        sink = r.sink()
+        async with r.link(port=9) as link:
+            late = LateResult(r, b"\r\n>", instead=True)
+            with trio.fail_after(60):
+                await assert_reset(link, BULK[:2920])
+        await r.settle()
+        assert late.came
+        assert bytes(sink.received[0]) == BULK[:1460]
+
+
+@pytest.mark.parametrize("size", [1460, 100])
+@pytest.mark.parametrize("beside", [b"\r\n>", b"\r\n+CIPSEND: 9,"])
+async def test_a_late_result_beside_another_send_costs_neither_bytes_nor_the_link(
+    autojump_clock: MockClock, size: int, beside: bytes
+) -> None:
+    async with rig(send_result_delay_s=0.1) as r:
+        sink = r.sink()
+        async with r.link(port=9) as link:
+            late = LateResult(r, beside)
+            with trio.fail_after(60):
+                await send_out(link, BULK[: 1460 + size])
+                await send_out(link, b"and more")
+            assert late.came
+            assert link.reset is None
+        await r.settle()
+        assert bytes(sink.received[0]) == BULK[: 1460 + size] + b"and more"
 
 
 async def test_the_first_of_two_verdicts_wins(autojump_clock: MockClock) -> None:

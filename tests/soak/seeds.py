@@ -27,4 +27,8 @@ EVER_FAILED: Final[dict[int, str]] = {
     407572: "a damaged answer took a report with it, and the unread bytes were gone at FIN",
     506534: "one CIPACK garbled on its way ended all asking: a module filled up with one link",
     310780: "noise with words in between was taken for another speed: AT completed a payload",
+    702990: "a result that came 19 s late was taken for that of a send with a lost prompt",
+    703701: "the prompt of a late module was lost: its wait outlived our silence by a hair",
+    704150: "the end of a payload whose count was too low passed for a report",
+    706513: "bytes under way in the emulated network were overtaken by those it had held",
 }
