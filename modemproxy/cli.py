@@ -11,12 +11,25 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NoReturn
+from importlib import import_module
+from typing import Any, Final, NamedTuple, NoReturn
 
 from modemproxy import __version__
 from modemproxy.errors import ConfigError, ModemProxyError, first_error
 
-Command = Callable[[argparse.Namespace], int]
+
+class Command(NamedTuple):
+    """One of them.
+
+    Attributes:
+        help: what it is for.
+        add_arguments: declares what it takes.
+        run: does it, and returns the exit code.
+    """
+
+    help: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -39,9 +52,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
-    args = _parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    args = _parser(words).parse_args(words)
     try:
-        return COMMANDS[args.command](args)
+        return COMMANDS[args.command].run(args)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2
@@ -65,67 +79,54 @@ def _report_group(group: BaseExceptionGroup[BaseException]) -> int:
     raise group
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    """Make a parser that knows all commands, and what the one that is meant takes.
+
+    A command's arguments are declared where it is implemented, and importing all of that
+    would take longer than most commands do.
+    """
     parser = _Parser(
         prog="modemproxy",
         description="TCP and UDP through the TCP/IP stack inside an A76XX LTE module.",
     )
     parser.add_argument("--version", action="version", version=f"modemproxy {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    run = commands.add_parser("run", help="run the proxy in the foreground")
-    run.add_argument("--config", metavar="FILE", help="the configuration")
-    run.add_argument(
-        "--record", metavar="FILE", help="append a transcript of the serial line, to send in"
-    )
-    check = commands.add_parser("check", help="validate a configuration, open nothing")
-    check.add_argument("file", nargs="?", metavar="FILE", help="the configuration")
-    demo = commands.add_parser("demo", help="the whole thing on this machine, no hardware")
-    demo.add_argument("--once", action="store_true", help="prove it, print what, and exit")
-    demo.add_argument(
-        "--verbose", action="store_true", help="show the log and the wire transcript"
-    )
-    emulate = commands.add_parser("emulate", help="an emulated module on a tty")
-    _add_emulator_arguments(emulate)
-    bench = commands.add_parser("bench", help="measure through an emulated module")
-    _add_bench_arguments(bench)
-    doctor = commands.add_parser("doctor", help="why it does or does not work, step by step")
-    doctor.add_argument("--config", metavar="FILE", help="the configuration")
-    doctor.add_argument("--json", action="store_true", help="one JSON object at the end")
-    doctor.add_argument(
-        "--enter-pin", action="store_true", help="enter the configured PIN if the SIM asks"
-    )
-    connect = commands.add_parser("connect", help="one connection on standard input and output")
-    connect.add_argument("destination", metavar="HOST:PORT", help="where to, as ssh's %%h:%%p")
-    connect.add_argument("--socket", metavar="PATH", help="the running proxy's admin socket")
-    connect.add_argument("--config", metavar="FILE", help="the running proxy's configuration")
-    from modemproxy.operate import (
-        events_command,
-        look_command,
-        status_command,
-        steer_command,
-        usage_command,
-    )
-
-    status_command.add_arguments(commands)
-    steer_command.add_arguments(commands)
-    look_command.add_arguments(commands)
-    events_command.add_arguments(commands)
-    usage_command.add_arguments(commands)
-    commands.add_parser("init", help="print a commented configuration")
-    commands.add_parser("schema", help="print the configuration's JSON Schema")
+    meant = next((word for word in words if not word.startswith("-")), None)
+    for name, command in COMMANDS.items():
+        its_parser = commands.add_parser(name, help=command.help)
+        if name == meant:
+            command.add_arguments(its_parser)
     return parser
 
 
-def _add_emulator_arguments(parser: argparse.ArgumentParser) -> None:
-    from modemproxy.emulator.command import add_arguments
-
-    add_arguments(parser)
+def _add_nothing(_: argparse.ArgumentParser) -> None:
+    """It takes no arguments."""
 
 
-def _add_bench_arguments(parser: argparse.ArgumentParser) -> None:
-    from modemproxy.bench.command import add_arguments
+def _in(module: str, name: str) -> Callable[[Any], Any]:
+    """Give a function that is imported when it is called."""
 
-    add_arguments(parser)
+    def call(argument: object) -> object:
+        return getattr(import_module(f"modemproxy.{module}"), name)(argument)
+
+    return call
+
+
+def _command_in(module: str, command: str, text: str) -> Command:
+    """Give one of several commands of a module, which has functions named after them."""
+    return Command(text, _in(module, f"add_{command}"), _in(module, command))
+
+
+def _command_alone(module: str, text: str) -> Command:
+    """Give the one command of a module."""
+    return Command(text, _in(module, "add_arguments"), _in(module, "run"))
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", metavar="FILE", help="the configuration")
+    parser.add_argument(
+        "--record", metavar="FILE", help="append a transcript of the serial line, to send in"
+    )
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -145,11 +146,22 @@ def _run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _add_check(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", nargs="?", metavar="FILE", help="the configuration")
+
+
 def _check(args: argparse.Namespace) -> int:
     from modemproxy.config import describe, find, load
 
     print("\n".join(describe(load(find(args.file, os.environ)))))
     return 0
+
+
+def _add_demo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--once", action="store_true", help="prove it, print what, and exit")
+    parser.add_argument(
+        "--verbose", action="store_true", help="show the log and the wire transcript"
+    )
 
 
 def _demo(args: argparse.Namespace) -> int:
@@ -171,10 +183,12 @@ def _emulate(args: argparse.Namespace) -> int:
     return 0
 
 
-def _bench(args: argparse.Namespace) -> int:
-    from modemproxy.bench.command import run
-
-    return run(args)
+def _add_doctor(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", metavar="FILE", help="the configuration")
+    parser.add_argument("--json", action="store_true", help="one JSON object at the end")
+    parser.add_argument(
+        "--enter-pin", action="store_true", help="enter the configured PIN if the SIM asks"
+    )
 
 
 def _doctor(args: argparse.Namespace) -> int:
@@ -183,6 +197,12 @@ def _doctor(args: argparse.Namespace) -> int:
 
     logs.set_up("error", "text")
     return doctor(args.config, os.environ, as_json=args.json, pin=args.enter_pin)
+
+
+def _add_connect(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("destination", metavar="HOST:PORT", help="where to, as ssh's %%h:%%p")
+    parser.add_argument("--socket", metavar="PATH", help="the running proxy's admin socket")
+    parser.add_argument("--config", metavar="FILE", help="the running proxy's configuration")
 
 
 def _connect(args: argparse.Namespace) -> int:
@@ -200,36 +220,6 @@ def _connect(args: argparse.Namespace) -> int:
     return connect(places, destination)
 
 
-def _steer(args: argparse.Namespace) -> int:
-    from modemproxy.operate.steer_command import run
-
-    return run(args)
-
-
-def _status(args: argparse.Namespace) -> int:
-    from modemproxy.operate.status_command import run
-
-    return run(args)
-
-
-def _events(args: argparse.Namespace) -> int:
-    from modemproxy.operate.events_command import run
-
-    return run(args)
-
-
-def _usage(args: argparse.Namespace) -> int:
-    from modemproxy.operate.usage_command import run
-
-    return run(args)
-
-
-def _look(args: argparse.Namespace) -> int:
-    from modemproxy.operate.look_command import run
-
-    return run(args)
-
-
 def _init(_: argparse.Namespace) -> int:
     from modemproxy.config.example import example
 
@@ -244,21 +234,32 @@ def _schema(_: argparse.Namespace) -> int:
     return 0
 
 
-COMMANDS: dict[str, Command] = {
-    "run": _run,
-    "check": _check,
-    "demo": _demo,
-    "emulate": _emulate,
-    "bench": _bench,
-    "doctor": _doctor,
-    "connect": _connect,
-    **dict.fromkeys(("reload", "drain", "disable", "enable", "kick"), _steer),
-    "status": _status,
-    "events": _events,
-    "usage": _usage,
-    **dict.fromkeys(("at", "trace"), _look),
-    "init": _init,
-    "schema": _schema,
+_STEER = partial(_command_in, "operate.steer_command")
+_LOOK = partial(_command_in, "operate.look_command")
+
+
+COMMANDS: Final[dict[str, Command]] = {
+    "run": Command("run the proxy in the foreground", _add_run, _run),
+    "check": Command("validate a configuration, open nothing", _add_check, _check),
+    "demo": Command("the whole thing on this machine, no hardware", _add_demo, _demo),
+    "emulate": Command(
+        "an emulated module on a tty", _in("emulator.command", "add_arguments"), _emulate
+    ),
+    "bench": _command_alone("bench.command", "measure through an emulated module"),
+    "doctor": Command("why it does or does not work, step by step", _add_doctor, _doctor),
+    "connect": Command("one connection on standard input and output", _add_connect, _connect),
+    "status": _command_alone("operate.status_command", "how the running proxy is"),
+    "reload": _STEER("reload", "read the configuration anew"),
+    "drain": _STEER("drain", "let nobody in any more, then stop"),
+    "disable": _STEER("disable", "let nobody in by one listener"),
+    "enable": _STEER("enable", "let clients in by a listener again"),
+    "kick": _STEER("kick", "reset connections"),
+    "at": _LOOK("at", "one AT command beside live traffic"),
+    "trace": _LOOK("trace", "the transcript of the line, on or off"),
+    "events": _command_alone("operate.events_command", "what has happened, and why"),
+    "usage": _command_alone("operate.usage_command", "bytes by listener, day and month"),
+    "init": Command("print a commented configuration", _add_nothing, _init),
+    "schema": Command("print the configuration's JSON Schema", _add_nothing, _schema),
 }
 
 if __name__ == "__main__":

@@ -9,36 +9,31 @@ import time
 from collections.abc import Iterator
 from datetime import datetime
 from math import inf
-from typing import Any, Final
+from typing import Final
 
-from modemproxy.errors import ConfigError, ModemProxyError
-from modemproxy.operate.ask import NotRunning, ask
+from modemproxy.errors import ConfigError
+from modemproxy.operate.ask import (
+    Declined,
+    NotRunning,
+    add_socket_arguments,
+    ask,
+    places_of,
+)
 from modemproxy.operate.chronicle import Told
-from modemproxy.operate.paths import client_places
 from modemproxy.operate.plain_text import clean
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-class AskedInVain(ModemProxyError):
-    """The proxy said no."""
-
-
-def add_arguments(commands: "argparse._SubParsersAction[Any]") -> None:
-    """Add the command to the program's.
-
-    Args:
-        commands: takes it.
-    """
-    events = commands.add_parser("events", help="what has happened, and why")
-    events.add_argument("--count", metavar="N", type=int, default=50, help="the last N (50)")
-    events.add_argument(
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what ``modemproxy events`` takes."""
+    parser.add_argument("--count", metavar="N", type=int, default=50, help="the last N (50)")
+    parser.add_argument(
         "--since", metavar="WHEN", type=_when, help="as 90m, 2d, 03:12 or 2026-01-31T03:12"
     )
-    events.add_argument("--follow", action="store_true", help="and what happens from now on")
-    events.add_argument("--json", action="store_true", help="one JSON object a line")
-    events.add_argument("--socket", metavar="PATH", help="the running proxy's admin socket")
-    events.add_argument("--config", metavar="FILE", help="the running proxy's configuration")
+    parser.add_argument("--follow", action="store_true", help="and what happens from now on")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    add_socket_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -49,6 +44,8 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         ConfigError: the configuration that was named cannot be used.
         NotRunning: no proxy is there, and no events are kept.
+        NotPermitted: another user's proxy is there.
+        Declined: it does not tell.
     """
     try:
         for told in _ask(args):
@@ -69,16 +66,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _ask(args: argparse.Namespace) -> Iterator[Told]:
-    places = client_places(args.socket, args.config, os.environ)
     request = {
         "request": "events",
         "count": args.count,
         "since": args.since,
         "follow": args.follow,
     }
-    for answer in ask(places, request):
+    for answer in ask(places_of(args), request):
         if answer.get("ok") is False:
-            raise AskedInVain(str(answer.get("error", "refused")))
+            raise Declined(answer)
         yield from answer.get("events", [])
         if "event" in answer:
             if answer.get("missed"):

@@ -3,7 +3,7 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from modemproxy.operate.ask import add_socket_arguments, ask_once, places_of
 from modemproxy.operate.plain_text import clean
@@ -13,27 +13,25 @@ _LONGEST_S: Final = 180.0
 _MARGIN_S: Final = 10.0
 
 
-def add_arguments(commands: "argparse._SubParsersAction[Any]") -> None:
-    """Add the commands to the program's.
-
-    Args:
-        commands: takes them.
-    """
-    at = commands.add_parser("at", help="one AT command beside live traffic")
-    at.add_argument("line", metavar="COMMAND", help="as AT+CSQ")
-    at.add_argument("--force", action="store_true", help="also one that changes something")
-    at.add_argument(
+def add_at(parser: argparse.ArgumentParser) -> None:
+    """Declare what ``modemproxy at`` takes."""
+    parser.add_argument("line", metavar="COMMAND", help="as AT+CSQ")
+    parser.add_argument("--force", action="store_true", help="also one that changes something")
+    parser.add_argument(
         "--timeout", metavar="S", type=_seconds, default=10.0, help="wait so long (10)"
     )
-    trace = commands.add_parser("trace", help="the transcript of the line, on or off")
-    trace.add_argument("switch", choices=("on", "off"))
-    trace.add_argument("--file", metavar="PATH", help="write it there instead of to the log")
-    for each in (at, trace):
-        add_socket_arguments(each)
+    add_socket_arguments(parser)
 
 
-def run(args: argparse.Namespace) -> int:
-    """Run one of the commands.
+def add_trace(parser: argparse.ArgumentParser) -> None:
+    """Declare what ``modemproxy trace`` takes."""
+    parser.add_argument("switch", choices=("on", "off"))
+    parser.add_argument("--file", metavar="PATH", help="write it there instead of to the log")
+    add_socket_arguments(parser)
+
+
+def at(args: argparse.Namespace) -> int:
+    """Have the module do one command, and show what it says.
 
     Returns:
         0; or 1 when the module refuses the command.
@@ -43,10 +41,6 @@ def run(args: argparse.Namespace) -> int:
         NotRunning, NotPermitted: no proxy can be asked.
         Declined: it does not do it.
     """
-    return _at(args) if args.command == "at" else _trace(args)
-
-
-def _at(args: argparse.Namespace) -> int:
     request = {
         "request": "at",
         "command": args.line,
@@ -59,7 +53,14 @@ def _at(args: argparse.Namespace) -> int:
     return 0 if answer["final"] == "OK" else 1
 
 
-def _trace(args: argparse.Namespace) -> int:
+def trace(args: argparse.Namespace) -> int:
+    """Switch the transcript of the line.
+
+    Raises:
+        ConfigError: the configuration that was named cannot be used.
+        NotRunning, NotPermitted: no proxy can be asked.
+        Declined: it does not do it.
+    """
     on = args.switch == "on"
     file = None if args.file is None else str(Path(args.file).absolute())
     answer = ask_once(places_of(args), {"request": "trace", "on": on, "file": file})

@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Iterable
 from math import inf
-from typing import Any, Final
+from typing import Final
 
 from modemproxy.operate.ask import add_socket_arguments, places_of
 
@@ -13,23 +13,18 @@ _SHORTEST_S: Final = 0.2
 _LONGEST_S: Final = 3600.0
 
 
-def add_arguments(commands: "argparse._SubParsersAction[Any]") -> None:
-    """Add the command to the program's.
-
-    Args:
-        commands: takes it.
-    """
-    status = commands.add_parser("status", help="how the running proxy is")
-    status.add_argument("--json", action="store_true", help="everything, for machines")
-    status.add_argument("--watch", action="store_true", help="live, until q or Ctrl-C")
-    status.add_argument(
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what ``modemproxy status`` takes."""
+    parser.add_argument("--json", action="store_true", help="everything, for machines")
+    parser.add_argument("--watch", action="store_true", help="live, until q or Ctrl-C")
+    parser.add_argument(
         "--interval",
         metavar="S",
         type=_seconds,
         default=1.0,
         help="with --watch: seconds between two looks (1)",
     )
-    add_socket_arguments(status)
+    add_socket_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -7,26 +7,15 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from modemproxy.errors import ConfigError, ModemProxyError
-from modemproxy.operate.ask import NotRunning, ask
-from modemproxy.operate.paths import client_places
+from modemproxy.errors import ConfigError
+from modemproxy.operate.ask import NotRunning, add_socket_arguments, ask_once, places_of
 from modemproxy.operate.plain_text import clean, size
 
 
-class AskedInVain(ModemProxyError):
-    """The proxy said no."""
-
-
-def add_arguments(commands: "argparse._SubParsersAction[Any]") -> None:
-    """Add the command to the program's.
-
-    Args:
-        commands: takes it.
-    """
-    usage = commands.add_parser("usage", help="bytes by listener, day and month")
-    usage.add_argument("--json", action="store_true", help="all days and months, for machines")
-    usage.add_argument("--socket", metavar="PATH", help="the running proxy's admin socket")
-    usage.add_argument("--config", metavar="FILE", help="the running proxy's configuration")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what ``modemproxy usage`` takes."""
+    parser.add_argument("--json", action="store_true", help="all days and months, for machines")
+    add_socket_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -35,19 +24,17 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         ConfigError: the configuration that was named cannot be used.
         NotRunning: no proxy is there, and no books are kept.
+        NotPermitted: another user's proxy is there.
+        Declined: it does not tell.
     """
-    places = client_places(args.socket, args.config, os.environ)
     try:
-        answer = next(ask(places, {"request": "usage"}))
+        told = ask_once(places_of(args), {"request": "usage"})["usage"]
     except NotRunning:
-        told = _kept(args)
-        if told is None:
+        kept = _kept(args)
+        if kept is None:
             raise
+        told = kept
         sys.stderr.write("no proxy is running: these are the books of the last one\n")
-    else:
-        if not answer.get("ok"):
-            raise AskedInVain(str(answer.get("error", "refused")))
-        told = answer["usage"]
     text = json.dumps(told, indent=2) if args.json else "\n".join(lines(told))
     sys.stdout.write(text + "\n")
     return 0

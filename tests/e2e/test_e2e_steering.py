@@ -183,7 +183,7 @@ async def test_disable_enable_and_kick_by_command(tmp_path: Path) -> None:
         assert await transfer(stream, b"go on")
         code, said = await o.command("enable", "wep")
         assert (code, said) == (
-            1, "modemproxy: no listener 'wep' (did you mean 'web'?)\n"
+            1, "modemproxy: the proxy says: no listener 'wep' (did you mean 'web'?)\n"
         )  # fmt: skip
         assert (await o.command("enable", "web"))[0] == 0
         assert (await o.command("kick", "--listener", "web")) == (0, "1 connection reset\n")
