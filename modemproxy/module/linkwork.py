@@ -67,6 +67,8 @@ class LinkWork:
         since = self._outbound.stuck_since
         if since is None or self._outbound.sending is not None:  # its result comes first
             return inf
+        if self._inbound.far_closed:  # then nothing goes on, and the end has its own judge
+            return inf
         return since + self._life.context.stall_s
 
     async def exchange(self, grant: Grant) -> int:

@@ -5,8 +5,10 @@ import trio
 from trio.testing import MockClock
 
 from modemproxy.emulator.atport import AtPort, Handler
+from modemproxy.emulator.far_stream import FarStream
 from modemproxy.emulator.reply import Reply, error
 from modemproxy.emulator.syntax import Call
+from modemproxy.module.link import Link
 
 from .rig import rig
 
@@ -66,3 +68,26 @@ async def test_one_garbled_question_does_not_end_asking_for_acknowledgements(
             assert link.outbound.ack_usable
             assert not link.outbound.unacked
             assert len(asked) > 5
+
+
+async def read_to_end(link: Link) -> None:
+    while await link.receive_some():
+        pass
+
+
+async def test_behind_a_far_close_nothing_is_a_stall(autojump_clock: MockClock) -> None:
+    """What it did not take before, it never will; how that ends is told when all is read."""
+
+    async def says_much_and_hears_nothing(stream: FarStream) -> None:
+        await stream.send_all(b"y" * 20_000)
+        await trio.sleep(5)
+
+    async with rig(stall_s=10, window_bytes=1) as r:
+        r.listen(says_much_and_hears_nothing, 80)
+        async with r.link(port=80) as link:
+            await link.send_all(b"x" * 100)
+            await trio.sleep(60)
+            assert link.far_closed
+            assert link.reset is None
+            with pytest.raises(trio.BrokenResourceError, match="everything"):
+                await read_to_end(link)

@@ -30,5 +30,6 @@ EVER_FAILED: Final[dict[int, str]] = {
     702990: "a result that came 19 s late was taken for that of a send with a lost prompt",
     703701: "the prompt of a late module was lost: its wait outlived our silence by a hair",
     704150: "the end of a payload whose count was too low passed for a report",
+    714038: "a far side closed behind small sends whose acknowledgement had not been asked for",
     706513: "bytes under way in the emulated network were overtaken by those it had held",
 }
