@@ -84,13 +84,21 @@ class Clients:
         return TcpForward(config, listener, stage.lifecycle.gate, stage.timeouts)
 
     async def probe_until_served(self, history: History) -> None:
-        """Try a connection every second until one works, or for far too long."""
-        with trio.move_on_after(history.recovery_limit_s + 60):
+        """Try a connection every second until one works, or for far too long.
+
+        While others have all the links, and are served, the time does not count.
+        """
+        limit_s = history.recovery_limit_s + 60
+        with trio.move_on_after(limit_s) as scope:
             while True:
+                began = trio.current_time()
                 connection = await self.connect(self._probe(), history)
                 if len(connection.client.received) == _PROBE_BYTES:
                     history.serving_at = connection.client.arrivals[-1][0]
                     return
+                if self._stage.full and history.arrived_at >= began:
+                    history.clear_at = trio.current_time()
+                    scope.deadline = history.clear_at + limit_s
                 await trio.sleep(_PROBE_EVERY_S)
 
     def _probe(self) -> Plan:

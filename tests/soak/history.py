@@ -4,6 +4,7 @@ Nothing here judges, and nothing here knows the product.
 """
 
 from dataclasses import dataclass, field
+from math import inf
 
 #: How a receiving direction ended, as its program saw it.
 OPEN, FIN, RST, LEFT = "open", "FIN", "RST", "left"
@@ -159,6 +160,12 @@ class History:
     acknowledged: bool = True
     keeps_data: bool = True
     stopped_in_s: float | None = None
+
+    @property
+    def arrived_at(self) -> float:
+        """When anything last arrived anywhere."""
+        ends = (end for c in self.connections for end in (c.client, *c.fars))
+        return max((end.arrivals[-1][0] for end in ends if end.arrivals), default=-inf)
 
     def forget(self) -> None:
         """Give back what was kept to be judged, and has been."""

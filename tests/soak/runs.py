@@ -112,7 +112,7 @@ def run_long(seed: int, minutes: float, *, log_lines: int) -> int:
         return now < minutes * 60
 
     outcome = run_world(seed, more=more, log_lines=log_lines)
-    say(outcome, faults=bool(outcome.violations))
+    say(outcome, faults=bool(outcome.violations), how=f" --minutes {minutes}")
     say_levels(outcome)
     return 1 if outcome.violations else 0
 
@@ -130,13 +130,13 @@ def run_volume(seed: int, volume: int, *, log_lines: int) -> int:
         return outcome.relayed < volume
 
     outcome = run_world(seed, size=_VOLUME, more=more, log_lines=log_lines)
-    say(outcome, faults=bool(outcome.violations))
+    say(outcome, faults=bool(outcome.violations), how=f" --volume {volume}")
     say_levels(outcome)
     return 1 if outcome.violations else 0
 
 
-def say(outcome: Outcome, *, faults: bool) -> None:
-    """Print what came of a world."""
+def say(outcome: Outcome, *, faults: bool, how: str = "") -> None:
+    """Print what came of a world; ``how``: what else it takes to see it again."""
     _print(
         f"seed {outcome.seed}: {outcome.virtual_s:.0f} s, {outcome.connections} connections, "
         f"{outcome.resets} reset, {outcome.relayed} bytes, {len(outcome.faults)} faults, "
@@ -148,7 +148,7 @@ def say(outcome: Outcome, *, faults: bool) -> None:
     for violation in outcome.violations:
         _print(f"  {violation}")
     if outcome.violations:
-        _print(f"  again: python -m tests.soak --seed {outcome.seed} --log 300")
+        _print(f"  again: python -m tests.soak --seed {outcome.seed}{how} --log 300")
 
 
 def say_levels(outcome: Outcome) -> None:

@@ -22,6 +22,7 @@ from tests.soak.line import Wire, WirePort
 from tests.soak.state import MemoryState
 
 _STOP_LIMIT_S: Final = 20.0
+_LINKS: Final = 10
 
 
 def _trim() -> None:
@@ -132,6 +133,12 @@ class Stage:
         session = self.lifecycle.gate.session
         closed = not self.module.dce.stack.any_open()
         return session is not None and session.pool.settled and closed
+
+    @property
+    def full(self) -> bool:
+        """In service, and all numbers are in use."""
+        session = self.lifecycle.gate.session
+        return session is not None and session.pool.in_use >= _LINKS
 
     def levels(self) -> Levels:
         """Count what must not grow; memory without what only the allocator has."""
