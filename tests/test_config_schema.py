@@ -10,7 +10,7 @@ import yaml
 
 from modemproxy.config import Config, load
 from modemproxy.config.example import example
-from modemproxy.config.keys import LATER, entries
+from modemproxy.config.keys import entries
 from modemproxy.config.model import (
     Admin,
     Dns,
@@ -264,7 +264,3 @@ def test_schema_and_reader_accept_the_same(old: str, new: str, tmp_path: Path) -
     assert text != FULL
     assert loads(tmp_path / "m.yaml", text)
     assert valid(text)
-
-
-def test_what_comes_later_is_not_offered() -> None:
-    assert not set(entries(Config)) & LATER

@@ -10,10 +10,6 @@ from typing import Any
 
 from modemproxy.config.kinds import Kind
 
-# Keys of the contract whose capability is not built yet, and ``key: value`` where only that
-# value is missing. They are refused by name instead of as a spelling mistake.
-LATER: frozenset[str] = frozenset()
-
 
 @dataclass(frozen=True, slots=True)
 class Key:

@@ -1,7 +1,7 @@
 """The configuration as the program sees it, and at the same time the table of its keys.
 
-A new key is one new field, here or in the section's own file, and its name taken out of
-LATER in config/keys.py if it stood there: the reader, the schema and the example follow.
+A new key is one new field, here or in the section's own file: the reader, the schema and
+the example follow.
 """
 
 from dataclasses import dataclass, field

@@ -16,11 +16,10 @@ from typing import Any
 import yaml
 
 from modemproxy.config.checks import Wrong, show
-from modemproxy.config.keys import LATER, Entry, all_optional, entries
+from modemproxy.config.keys import Entry, all_optional, entries
 from modemproxy.config.kinds import Kind, Many, Pairs, Scalar, Section
 from modemproxy.config.nodes import Report
 
-_NOT_YET = "not available in this version yet"
 _NULL = "tag:yaml.org,2002:null"
 _SHAPES: dict[type[yaml.Node], str] = {
     yaml.MappingNode: "a section of keys",
@@ -112,21 +111,10 @@ def _join(path: str, name: str) -> str:
 
 def _is_known(pair: _Pair, known: dict[str, Entry], block: Block, report: Report) -> bool:
     """Tell whether a key can be read; say why not."""
-    line, path = pair.line, _join(block.path, pair.name)
-    if _pattern(path) in LATER:
-        report.add(line, path, f"{_NOT_YET} (leave the {_rank(block)} out)")
-    elif pair.name not in known:
-        report.add(line, path, f"unknown key ({_hint(pair.name, known, block)})")
+    if pair.name not in known:
+        what = f"unknown key ({_hint(pair.name, known, block)})"
+        report.add(pair.line, _join(block.path, pair.name), what)
     return pair.name in known
-
-
-def _pattern(path: str) -> str:
-    """Strip the numbers of list items: ``forwards[2].rate`` becomes ``forwards.rate``."""
-    return re.sub(r"\[\d+\]", "", path)
-
-
-def _rank(block: Block) -> str:
-    return "key" if block.path else "section"
 
 
 def _hint(name: str, known: dict[str, Entry], block: Block) -> str:
@@ -137,10 +125,8 @@ def _hint(name: str, known: dict[str, Entry], block: Block) -> str:
     # Imported here: only a mistake needs it, and it is not small.
     from difflib import get_close_matches
 
-    later = [key.rpartition(".") for key in LATER if ":" not in key]
-    here = [last for parent, _, last in later if parent == _pattern(block.path)]
     plain = name.replace("-", "_").lower()
-    if near := get_close_matches(plain, [*known, *here], n=1):
+    if near := get_close_matches(plain, known, n=1):
         return f"did you mean '{near[0]}'?"
     return f"known here: {', '.join(known)}"
 
@@ -241,9 +227,6 @@ def _read_scalar(node: yaml.Node, kind: Scalar, path: str, report: Report) -> An
         return None
     if not node.value:
         report.add(_line(node), path, "empty (give a value, or leave the key out)")
-        return None
-    if f"{_pattern(path)}: {node.value}" in LATER:
-        report.add(_line(node), path, f"{node.value}: {_NOT_YET} (expected {kind.noun})")
         return None
     try:
         return kind.read(node.value)
