@@ -19,10 +19,12 @@ from modemproxy.at.urcs import (
     split_fields,
     split_tag,
 )
+from modemproxy.errors import RemoteProtocolError
 
 #: The module has ten links and four servers (A76XX; SIM767XX has 4 and 2).
 LINKS: Final = 10
 SERVERS: Final = 4
+_FAMILIES: Final = (LINKS, 4)
 #: The module's own time-outs are multiples of 1 ms between these (CIPTIMEOUT).
 MIN_TIMEOUT_S: Final = 3.0
 MAX_TIMEOUT_S: Final = 120.0
@@ -174,5 +176,8 @@ class QueryLinks(Command[tuple[bool, ...]]):
         return tag == self.answers and len(split_fields(rest)) > 2
 
     def parse(self, info: list[bytes]) -> tuple[bool, ...]:
-        """Open or not, by link number."""
-        return tuple(parse_int(field, "CIPCLOSE") != 0 for field in self._fields(info))
+        """Open or not, by link number; with a lost byte, every link would be another."""
+        states = self._fields(info)
+        if len(states) not in _FAMILIES or not all(len(state) == 1 for state in states):
+            raise RemoteProtocolError(f"{self.shown}: not {LINKS} states: {info[0]!r}")
+        return tuple(parse_int(state, "CIPCLOSE") != 0 for state in states)

@@ -186,10 +186,17 @@ class Health:
                 log.warning("link %d was closed, and the report of it lost", link.number)
                 link.note_far_close(1, heard=False)
 
+    async def _second_answer(self, first: str) -> str:
+        """Ask for the address once more; only the same answer counts."""
+        second = await self._execute(QueryIp())
+        return second if second == first else self._address
+
     async def _check_address(self) -> bool:
         """Whether the stack is up with the address it had."""
         try:
             address = await self._execute(QueryIp())
+            if address != self._address:  # or a digit of it was lost on the line
+                address = await self._second_answer(address)
         except Refused as error:
             if not error.failure.is_network_closed:
                 return True

@@ -67,6 +67,8 @@ class Outbound:
     #: The last CIPACK that was asked came after the last confirmed send.
     ack_current: bool = False
     ack_usable: bool = True
+    #: By how much CIPACK's sent counter was ahead of what was confirmed, when asked last.
+    ahead: int = 0
     #: CIPACK has been answered on this link: a refusal is an accident then.
     ack_answered: bool = False
     window: int = _FIRST_WINDOW
@@ -194,7 +196,15 @@ class Outbound:
         self.late_size = 0
 
     def note_ack(self, sent: int, acked: int, now: float) -> bool:
-        """Take CIPACK's counters; say whether the far side acknowledged more than before."""
+        """Take CIPACK's counters; say whether the far side acknowledged more than before.
+
+        The sent counter is known. Another one, unless it comes twice, lost a digit on the line.
+        """
+        ahead = (sent - self.confirmed) & _COUNTER_MASK
+        if ahead not in (0, self.ahead):
+            self.ahead = ahead
+            self.note_ack_refused(now)
+            return False
         unacked = (sent - acked) & _COUNTER_MASK
         was_loaded = self.unacked >= self.window // 2
         progress = self.confirmed - unacked > self.acked

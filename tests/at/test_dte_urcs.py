@@ -63,7 +63,11 @@ SCENES: list[Callable[[], Scene]] = [
     lambda: Scene(QueryNet(), [line(b"+NETOPEN: 1"), OK], result=True),
     lambda: Scene(QueryUnread(3), [line(b"+CIPRXGET: 4,3,9"), OK], result=9),
     lambda: Scene(QueryAck(3), [line(b"+CIPACK: 5,5,0"), OK], result=AckReply(5, 5)),
-    lambda: Scene(QueryLinks(), [line(b"+CIPCLOSE: 1,0,0"), OK], result=(True, False, False)),
+    lambda: Scene(
+        QueryLinks(),
+        [line(b"+CIPCLOSE: 1,0,0,0"), OK],
+        result=(True, False, False, False),
+    ),
     lambda: Scene(QueryRegistration("CEREG"), [line(b"+CEREG: 0,1"), OK], result=1),
     lambda: Scene(
         SendData(3, b"hello"),

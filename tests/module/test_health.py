@@ -7,7 +7,7 @@ import trio
 
 from modemproxy.errors import LineSilent, ModuleRebooted, NetworkError, NoAnswer
 
-from .health_bench import NET_CLOSED, REFUSED, FakeLink, HealthBench, watching
+from .health_bench import ADDRESS, NET_CLOSED, REFUSED, FakeLink, HealthBench, watching
 
 pytestmark = pytest.mark.usefixtures("autojump_clock")
 
@@ -68,6 +68,13 @@ async def test_a_changed_address_is_found_within_70_seconds() -> None:
         await trio.sleep(70)
         assert kinds(b)[0] is NetworkError
         assert b.words[0] == "the address changed to 10.9.9.9"
+
+
+async def test_an_address_that_lost_a_digit_on_the_line_is_no_change() -> None:
+    async with watching() as b:
+        b.answers["+IPADDR"] = [ADDRESS, "0.1.2.3", ADDRESS, "10.1..3", "10.1.2.", ADDRESS]
+        await trio.sleep(300)
+        assert b.failures == []
 
 
 async def test_an_address_that_cannot_be_told_is_no_change() -> None:
