@@ -228,6 +228,7 @@ class Outbound:
     def note_ack_refused(self, now: float) -> None:
         """CIPACK has no answer this time: nothing is known, and asking again can wait."""
         self.probed_at = now
+        self.probed_count = self.confirmed
         self.probe_progress = False
         self.probe_gap = min(MAX_ACK_GAP_S, self.probe_gap * 2)
 

@@ -41,6 +41,17 @@ def test_a_counter_that_begins_elsewhere_is_believed_the_second_time() -> None:
     assert outbound.delivered
 
 
+@pytest.mark.parametrize("window", [5840, 7000])
+def test_a_question_that_was_refused_is_not_asked_again_at_once(window: int) -> None:
+    outbound = sent(5840)
+    outbound.queue += bytes(5000)
+    outbound.window = window
+    assert outbound.probe_wanted(1.0)
+    outbound.note_ack_refused(1.0)
+    assert not outbound.probe_wanted(1.0)
+    assert outbound.due_at(1.0) > 1.0
+
+
 def test_a_late_result_is_known_for_its_size_for_a_while() -> None:
     outbound = Outbound()
     outbound.queue += bytes(20)

@@ -31,5 +31,6 @@ EVER_FAILED: Final[dict[int, str]] = {
     703701: "the prompt of a late module was lost: its wait outlived our silence by a hair",
     704150: "the end of a payload whose count was too low passed for a report",
     714038: "a far side closed behind small sends whose acknowledgement had not been asked for",
+    745306: "a CIPACK that was refused with a full window was asked again at once, for ever",
     706513: "bytes under way in the emulated network were overtaken by those it had held",
 }
