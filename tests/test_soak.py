@@ -144,6 +144,15 @@ def test_i3_bytes_of_the_client_are_missing_and_it_heard_of_no_reset() -> None:
     assert found(broken) == []
 
 
+@pytest.mark.parametrize(("at", "blamed"), [(2.9, ["I3"]), (3.5, []), (4.1, ["I3"])])
+def test_i3_what_was_under_way_may_be_struck_behind_a_far_close(
+    at: float, blamed: list[str]
+) -> None:
+    broken = connection()
+    broken.fars[0].reached = 299
+    assert found(broken, faults=[(at, "reboot")]) == blamed
+
+
 def test_i3_is_satisfied_by_a_reset() -> None:
     broken = connection()
     del broken.client.received[100:]
