@@ -31,7 +31,12 @@ class _Way:
         self._last = max(self._free + self._ctx.profile.wan_latency_s, self._last)
         if self._last <= self._ctx.now and not self._under_way:
             action()
-            return
+        else:
+            self.arrive_later(action)
+
+    def arrive_later(self, action: Action) -> None:
+        """The same, but not in this step."""
+        self._last = max(self._free + self._ctx.profile.wan_latency_s, self._last)
         self._under_way += 1
 
         def arrived() -> None:
@@ -65,7 +70,7 @@ class Wan:
         self._holders.discard(holder)
         while self._held and not self._holders:
             way, action = self._held.pop(0)
-            way.arrive(action)
+            way.arrive_later(action)  # what one brings about comes behind all the others
 
     def up(self, size: int, action: Action) -> None:
         """Run ``action`` when ``size`` bytes have reached the network."""

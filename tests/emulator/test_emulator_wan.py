@@ -61,6 +61,19 @@ def test_what_was_held_does_not_overtake_what_was_under_way() -> None:
     assert radio.arrived == [0, 1]
 
 
+def test_what_a_held_one_brings_about_comes_behind_the_others() -> None:
+    """As a reset that answers bytes of ours, behind what the far side had sent before."""
+    radio = Radio(latency_s=0.15, rate=0)
+    arrived: list[str] = []
+    radio.wan.hold(HOLDER)
+    radio.wan.up(1, lambda: radio.wan.down(0, lambda: arrived.append("reset")))
+    radio.wan.down(10, lambda: arrived.append("data"))
+    radio.sleep(5)
+    radio.wan.release(HOLDER)
+    radio.sleep(1)
+    assert arrived == ["data", "reset"]
+
+
 def test_without_a_latency_and_behind_nothing_it_is_at_once() -> None:
     radio = Radio(latency_s=0, rate=0)
     radio.send(10)
@@ -70,6 +83,7 @@ def test_without_a_latency_and_behind_nothing_it_is_at_once() -> None:
     radio.sleep(5)
     assert radio.arrived == [0]
     radio.wan.release(HOLDER)
+    radio.sleep(0)
     assert radio.arrived == [0, 1]
 
 
