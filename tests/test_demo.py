@@ -17,6 +17,7 @@ import trio
 from modemproxy.demo import clients
 from modemproxy.demo.clients import Differs, Refused
 from modemproxy.demo.proofs import prove
+from modemproxy.demo.show import show
 from modemproxy.demo.stage import set_up
 from modemproxy.demo.world import Handler
 
@@ -65,6 +66,21 @@ async def test_it_says_what_to_try_and_ends_by_ctrl_c(tmp_path: Path) -> None:
     for words in (b"curl http:", b"nc -u", b"--socks5-hostname", b"--proxy http:", b"dig -p"):
         assert words in said
     assert os.listdir(tmp_path) == []
+
+
+async def test_ctrl_c_ends_it_in_order_from_the_moment_it_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said: list[str] = []
+
+    def say_and_interrupt(text: str) -> None:
+        said.append(text)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(sys.modules[show.__module__], "say", say_and_interrupt)
+    async with set_up() as stage:
+        await show(stage)
+    assert said[0].endswith("Ctrl-C ends it.")
 
 
 async def test_what_differs_fails_and_the_others_are_still_proven(

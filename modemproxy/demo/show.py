@@ -22,12 +22,12 @@ def say(text: str) -> None:
 async def show(stage: Stage) -> None:
     """Tell what to try, then show the line at work until Ctrl-C."""
     host, port = await stage.server()
-    say(_what_to_try(stage, f"{host} {port}"))
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(_show_traffic, stage.module)
-        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        say(_what_to_try(stage, f"{host} {port}"))  # from here on Ctrl-C is an end in order
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_show_traffic, stage.module)
             await anext(signals)
-        nursery.cancel_scope.cancel()
+            nursery.cancel_scope.cancel()
 
 
 def _what_to_try(stage: Stage, server: str) -> str:

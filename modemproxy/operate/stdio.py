@@ -68,11 +68,11 @@ async def _run(places: list[Path], destination: Endpoint, descriptors: tuple[int
 
     async def end_by_signal() -> None:
         nonlocal code
-        with trio.open_signal_receiver(*_SIGNALS) as signals:
-            code = 128 + await anext(signals)
+        code = 128 + await anext(signals)
         nursery.cancel_scope.cancel()
 
     async with AsyncExitStack() as stack:
+        signals = stack.enter_context(trio.open_signal_receiver(*_SIGNALS))
         # The output is given back first: both may be the same open file.
         given = await stack.enter_async_context(trio.lowlevel.FdStream(descriptors[0]))
         taken = await stack.enter_async_context(trio.lowlevel.FdStream(descriptors[1]))

@@ -1,6 +1,7 @@
 """The doctor on hosts with one thing wrong each: port, rights, holders, listeners."""
 
 import os
+import signal
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -270,3 +271,21 @@ def test_the_real_machine_can_be_looked_at() -> None:
     devices = Machine().serial_devices()
     assert all(device.path.startswith("/dev/tty") for device in devices)
     assert Machine().find("/dev/null") is None
+
+
+def test_an_interruption_is_heard_from_the_first_step_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever task runs first: what opens the port is never ended in the midst of it."""
+    file = tmp_path / "modemproxy.yaml"
+    file.write_text(
+        f"modem: {{port: {tmp_path}/none}}\nforwards: [{{listen: 127.0.0.1:1, connect: a:1}}]\n"
+    )
+
+    async def interrupted(*_: object, **__: object) -> int:
+        signal.raise_signal(signal.SIGTERM)
+        await trio.sleep_forever()
+        raise AssertionError
+
+    monkeypatch.setattr("modemproxy.operate.doctor.command.examine", interrupted)
+    assert doctor(str(file), {}, as_json=False, pin=False) == 128 + signal.SIGTERM

@@ -76,14 +76,14 @@ async def _run(config: Config, environ: Mapping[str, str], display: Display, pin
 
     async def interrupt() -> None:
         nonlocal code
-        with trio.open_signal_receiver(*_SIGNALS) as signals:
-            code = 128 + await anext(signals)
+        code = 128 + await anext(signals)
         nursery.cancel_scope.cancel()
 
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(interrupt)
-        code = await examine(config, environ, display, enter_pin=pin)
-        nursery.cancel_scope.cancel()
+    with trio.open_signal_receiver(*_SIGNALS) as signals:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(interrupt)
+            code = await examine(config, environ, display, enter_pin=pin)
+            nursery.cancel_scope.cancel()
     return code
 
 
