@@ -33,4 +33,5 @@ EVER_FAILED: Final[dict[int, str]] = {
     714038: "a far side closed behind small sends whose acknowledgement had not been asked for",
     745306: "a CIPACK that was refused with a full window was asked again at once, for ever",
     706513: "bytes under way in the emulated network were overtaken by those it had held",
+    758041: "an answer to bytes that the emulated network had held passed others it held",
 }
