@@ -55,13 +55,14 @@ class Trailer:
             payload: when it has no bytes, there may be no trailer.
         """
         self.seen += lead
+        only_line_ends = self.seen == b"\r\n" * (len(self.seen) // 2)
         if not payload:
-            return b"?" not in self.seen
+            return only_line_ends
         if self.learned is None and payload == b"\r\n" and self._misfits < _DISBELIEF:
             self._misfits += 1  # half of a trailer, its own two lost, would look the same
             return False
         trailer = self.seen[: max(0, len(self.seen) - 4 * self._lines)]
-        legal = trailer in _TRAILERS and self.seen == b"\r\n" * (len(self.seen) // 2)
+        legal = trailer in _TRAILERS and only_line_ends
         if legal and trailer == (self.learned or trailer):
             self._misfits = 0
             self.learned = trailer

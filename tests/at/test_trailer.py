@@ -82,6 +82,16 @@ def test_codes_behind_an_empty_read_are_allowed() -> None:
     assert whole(read(Dte(), b"", b"0", b"\r\n+IPCLOSE: 8,1\r\n\r\n"))
 
 
+@pytest.mark.parametrize("trailer", [SHORT, LONG])
+@pytest.mark.parametrize("byte", [b"\0", b" ", b"\t", b"\r", b"\n", b"x", b">"])
+@pytest.mark.parametrize("code", [b"", b"\r\n+CIPRXGET: 1,3\r\n"])
+def test_a_byte_that_was_counted_as_none_is_not_dropped(
+    byte: bytes, trailer: bytes, code: bytes
+) -> None:
+    assert not whole(read(Dte(), byte, b"0", code + trailer))
+    assert whole(read(Dte(), b"", b"0", code + trailer))
+
+
 def test_more_lines_than_cr_lf_leave_no_trailer() -> None:
     """Lines of text have one CR LF each, codes have two: what is left must be a trailer."""
     trailer = Trailer()
