@@ -21,10 +21,10 @@ from modemproxy.at.urcs import (
 )
 from modemproxy.errors import RemoteProtocolError
 
-#: The module has ten links and four servers (A76XX; SIM767XX has 4 and 2).
+#: The module has ten links and four servers; others of the family have as few as 4 and 2.
 LINKS: Final = 10
+FEWEST_LINKS: Final = 4
 SERVERS: Final = 4
-_FAMILIES: Final = (LINKS, 4)
 #: The module's own time-outs are multiples of 1 ms between these (CIPTIMEOUT).
 MIN_TIMEOUT_S: Final = 3.0
 MAX_TIMEOUT_S: Final = 120.0
@@ -161,8 +161,13 @@ class CloseLink(Setting):
 
 @dataclass(frozen=True, slots=True)
 class QueryLinks(Command[tuple[bool, ...]]):
-    """``+CIPCLOSE?``: which links are open, all in one line."""
+    """``+CIPCLOSE?``: which links are open, all in one line.
 
+    Attributes:
+        count: how many links there are; None where that is to be learned.
+    """
+
+    count: int | None = None
     answers: ClassVar[bytes] = b"+CIPCLOSE"
 
     @property
@@ -178,6 +183,8 @@ class QueryLinks(Command[tuple[bool, ...]]):
     def parse(self, info: list[bytes]) -> tuple[bool, ...]:
         """Open or not, by link number; with a lost byte, every link would be another."""
         states = self._fields(info)
-        if len(states) not in _FAMILIES or not all(len(state) == 1 for state in states):
-            raise RemoteProtocolError(f"{self.shown}: not {LINKS} states: {info[0]!r}")
+        least = self.count or FEWEST_LINKS
+        right = least <= len(states) <= (self.count or LINKS)
+        if not right or not all(len(state) == 1 for state in states):
+            raise RemoteProtocolError(f"{self.shown}: not {least} states: {info[0]!r}")
         return tuple(parse_int(state, "CIPCLOSE") != 0 for state in states)

@@ -4,7 +4,6 @@ from typing import Final
 
 from modemproxy.emulator.atport import AtPort, Handler
 from modemproxy.emulator.reply import OK, Reply, ok
-from modemproxy.emulator.stack import LINKS
 from modemproxy.emulator.syntax import Call, Form
 
 _MAX_HEX_READ: Final = 750
@@ -17,7 +16,9 @@ def ciprxget(dce: AtPort, call: Call) -> Reply | None:
     """CIPRXGET: 0 and 1 choose push or buffer, 2 and 3 read, 4 asks, 5 adds addresses."""
     top = dce.profile.rxget_modes
     if call.form is Form.TEST:
-        return ok(f"+CIPRXGET: (0-{top}),(0-9),(1-{dce.profile.max_read})")
+        return ok(
+            f"+CIPRXGET: (0-{top}),(0-{dce.stack.numbers[-1]}),(1-{dce.profile.max_read})"
+        )
     if call.form is Form.QUERY:
         return ok(f"+CIPRXGET: {dce.settings.rxget}")
     mode = call.number(0)
@@ -36,7 +37,7 @@ def ciprxget(dce: AtPort, call: Call) -> Reply | None:
 
 def _rx(dce: AtPort, call: Call, mode: int) -> Reply | None:
     number = call.number(1)
-    if number is None or number >= LINKS:
+    if not dce.stack.has(number):
         return dce.ip_error("Invalid parameter")
     if not dce.stack.net and dce.stack.links[number] is None and mode != 4:
         return dce.ip_error("No data")
@@ -63,7 +64,7 @@ def _rx_read(dce: AtPort, number: int, mode: int, limit: int) -> Reply | None:
     if link is None or not data:
         return dce.ip_error("No data")
     if dce.ctx.chance(dce.profile.ghost_urc_p):
-        dce.out.urc(f"+CIPRXGET: 1,{(number + 1) % LINKS}")
+        dce.out.urc(f"+CIPRXGET: 1,{(number + 1) % len(dce.stack.numbers)}")
     header = f"+CIPRXGET: {mode},{number},{len(data)},{link.rx.rest()}"
     if mode == 3:
         return ok(header, data.hex().upper())
@@ -83,19 +84,19 @@ def _read_done(dce: AtPort) -> None:
 def cipack(dce: AtPort, call: Call) -> Reply:
     """CIPACK: totals sent, acknowledged and received; TCP only."""
     if call.form is Form.TEST:
-        return ok("+CIPACK: (0-9)")
+        return ok(f"+CIPACK: (0-{dce.stack.numbers[-1]})")
     if not dce.profile.cipack:
         return dce.ip_error("Operation not supported")
     number = call.number(0)
-    if number is None or number >= LINKS:
+    if not dce.stack.has(number):
         return dce.ip_error("Invalid parameter")
     if not dce.stack.net:
         return dce.ip_error("Network not opened")
     link = dce.stack.tcp(number)
     if link is None or not link.is_open:
         return dce.ip_error("Connection is not created")
-    totals = f"{link.sent_total},{link.acked_total},{link.received_total}"
-    return ok(f"+CIPACK: {totals}")
+    acked = link.acked_total if dce.profile.cipack_acked == "counted" else 0
+    return ok(f"+CIPACK: {link.sent_total},{acked},{link.received_total}")
 
 
 HANDLERS: Final[dict[str, Handler]] = {

@@ -7,7 +7,6 @@ from modemproxy.emulator.atport import AtPort, Handler
 from modemproxy.emulator.commands_names import is_address, is_host
 from modemproxy.emulator.links import MAX_REPORT, Link
 from modemproxy.emulator.reply import ERROR, Reply, error, ok
-from modemproxy.emulator.stack import LINKS
 from modemproxy.emulator.syntax import Call, Form
 from modemproxy.emulator.tcp import TcpLink
 from modemproxy.emulator.udp import UdpLink
@@ -22,7 +21,7 @@ def _ciperror(err: int) -> Reply:
 def cipsend(dce: AtPort, call: Call) -> Reply | None:
     """CIPSEND: prompt, payload, OK, and the result line after it."""
     if call.form is Form.TEST:
-        return ok(f"+CIPSEND: (0-9),(1-{MAX_REPORT})")
+        return ok(f"+CIPSEND: (0-{dce.stack.numbers[-1]}),(1-{MAX_REPORT})")
     if call.form is not Form.SET:
         return ERROR
     number = call.number(0)
@@ -40,7 +39,7 @@ def _send_refusal(
     dce: AtPort, call: Call, number: int | None, size: int | None
 ) -> Reply | None:
     """Return the answer that comes instead of a prompt, or None."""
-    if number is None or number >= LINKS or (size is None and call.text(1)):
+    if not dce.stack.has(number) or (size is None and call.text(1)):
         return _ciperror(_WRONG)
     if size is not None and not 1 <= size <= MAX_REPORT:
         dce.ctx.complain(f"CIPSEND of {size} bytes")
@@ -188,7 +187,7 @@ def cipsendstr(dce: AtPort, call: Call) -> Reply:
     if not dce.profile.cipcfg or call.form is not Form.SET:
         return ERROR
     number, text = call.number(0), call.text(1)
-    link = dce.stack.tcp(number) if number is not None and number < LINKS else None
+    link = dce.stack.tcp(number) if dce.stack.has(number) else None
     if link is None or not link.is_open or link.server >= 0:
         return _ciperror(_NOT_SUPPORTED)
     try:

@@ -14,7 +14,7 @@ def serverstart(dce: AtPort, call: Call) -> Reply:
     """SERVERSTART=port,index[,backlog]: just OK; clients come as ``+CLIENT``."""
     servers = dce.stack.servers
     if call.form is Form.TEST:
-        return ok("+SERVERSTART: (0-65535),(0-3)")
+        return ok(f"+SERVERSTART: (0-65535),(0-{_indices(dce)[-1]})")
     if call.form is Form.QUERY:
         lines = (f"+SERVERSTART: {i},{s.port}" for i, s in sorted(servers.items()))
         return ok(*lines)
@@ -22,6 +22,10 @@ def serverstart(dce: AtPort, call: Call) -> Reply:
         return ERROR
     problem = _start_problem(dce, call) or _start(dce, call)
     return error(f"+CIPERROR: {problem}") if problem else ok()
+
+
+def _indices(dce: AtPort) -> range:
+    return range(max(1, min(SERVERS, dce.profile.server_count)))
 
 
 def _start(dce: AtPort, call: Call) -> int:
@@ -33,7 +37,7 @@ def _start(dce: AtPort, call: Call) -> int:
 def _start_problem(dce: AtPort, call: Call) -> int:
     port, index = call.number(0), call.number(1)
     backlog = call.number(2) if call.text(2) else BACKLOG
-    if port not in range(65536) or index not in range(SERVERS) or backlog not in (1, 2, 3):
+    if port not in range(65536) or index not in _indices(dce) or backlog not in (1, 2, 3):
         return _WRONG
     if call.text(2) and dce.profile.server_backlog == "wrong":
         return _WRONG
@@ -48,11 +52,11 @@ def _start_problem(dce: AtPort, call: Call) -> int:
 def serverstop(dce: AtPort, call: Call) -> Reply:
     """SERVERSTOP[=index]: refused with 9 while accepted links are open."""
     if call.form is Form.TEST:
-        return ok("+SERVERSTOP: (0-3)")
+        return ok(f"+SERVERSTOP: (0-{_indices(dce)[-1]})")
     if call.form is Form.QUERY:
         return ERROR
     index = call.number(0) if call.args else 0
-    if index not in range(SERVERS):
+    if index not in _indices(dce):
         return ERROR
     stack = dce.stack
     if index not in stack.servers:

@@ -56,6 +56,11 @@ def cipccfg(dce: AtPort, call: Call) -> Reply:
     return ok(*(line.rpartition(last)[0] for line in reply.info)) if last else reply
 
 
+def cipsendmode(dce: AtPort, call: Call) -> Reply:
+    """CIPSENDMODE (15.2.19): not every firmware has it."""
+    return setting(dce, call) if dce.profile.cipsendmode else ERROR
+
+
 def csocksetpn(dce: AtPort, call: Call) -> Reply:
     """CSOCKSETPN (15.2.1): refused while the network is open."""
     if call.form is Form.TEST:
@@ -76,6 +81,7 @@ def registration(dce: AtPort, call: Call) -> Reply:
 HANDLERS: Final[dict[str, Handler]] = {
     **dict.fromkeys(SPECS, setting),
     "+CIPCCFG": cipccfg,
+    "+CIPSENDMODE": cipsendmode,
     "+CSOCKSETPN": csocksetpn,
     "+CREG": registration,
     "+CGREG": registration,

@@ -7,7 +7,6 @@ from modemproxy.emulator.commands_names import is_host
 from modemproxy.emulator.commands_transparent import bad_link, open_tcp, open_udp
 from modemproxy.emulator.links import Link, State
 from modemproxy.emulator.reply import ERROR, Reply, error, ok
-from modemproxy.emulator.stack import LINKS
 from modemproxy.emulator.syntax import Call, Form
 from modemproxy.emulator.tcp import TcpLink
 from modemproxy.emulator.timers import Action
@@ -116,11 +115,11 @@ def ipaddr(dce: AtPort, call: Call) -> Reply:
 def cipopen(dce: AtPort, call: Call) -> Reply | None:
     """CIPOPEN: TCP says OK at once and the result later, UDP the result and then OK."""
     if call.form is Form.TEST:
-        return ok('+CIPOPEN: (0-9),("TCP","UDP","UDP SERVER")')
+        return ok(f'+CIPOPEN: (0-{dce.stack.numbers[-1]}),("TCP","UDP","UDP SERVER")')
     if call.form is Form.QUERY:
         return _all_links(dce)
     number = call.number(0)
-    if number is None or number >= LINKS:
+    if not dce.stack.has(number):
         return dce.ip_error("Invalid parameter")
     transparent = dce.stack.net and dce.stack.transparent
     if transparent and number != 0:
@@ -169,7 +168,7 @@ def _all_links(dce: AtPort) -> Reply:
     stack = dce.stack
     if not stack.net:
         return dce.ip_error(_NOT_OPEN_TEXT)
-    shown = [stack.open_link(number) for number in range(LINKS)]
+    shown = [stack.open_link(number) for number in stack.numbers]
     lines = (str(n) if link is None else link.describe() for n, link in enumerate(shown))
     return ok(*(f"+CIPOPEN: {line}" for line in lines))
 
@@ -198,12 +197,12 @@ def cipclose(dce: AtPort, call: Call) -> Reply | None:
     """CIPCLOSE: TCP says OK and then the result, UDP the other way round."""
     stack = dce.stack
     if call.form is Form.TEST:
-        return ok("+CIPCLOSE: (0-9)")
+        return ok(f"+CIPCLOSE: (0-{stack.numbers[-1]})")
     if call.form is Form.QUERY:
-        states = (int(stack.open_link(n) is not None) for n in range(LINKS))
+        states = (int(stack.open_link(n) is not None) for n in stack.numbers)
         return ok("+CIPCLOSE: " + ",".join(map(str, states)))
     number = call.number(0)
-    if number is None or number >= LINKS:
+    if not stack.has(number):
         return dce.ip_error("Invalid parameter")
     link = stack.links[number]
     if link is None or not _can_close(dce, link):

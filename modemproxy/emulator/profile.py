@@ -106,6 +106,7 @@ class Profile:
     rxget_survives_netclose: bool = True  # CIPRXGET mode after NETCLOSE
 
     # -- links --
+    link_count: int = 10  # numbers 0 to link_count-1; SIM767XX has 4
     open_result: Literal["after_ok", "before_ok"] = "after_ok"  # order of OK and +CIPOPEN
     open_delay_s: float = 0.0  # at least, from OK to +CIPOPEN
     refused_err: int = 4  # <err> when the far side refuses
@@ -149,6 +150,7 @@ class Profile:
     udp_buffer_bytes: int = 16384  # per link; what comes when it is full is dropped
 
     # -- servers --
+    server_count: int = 4  # indices 0 to server_count-1; SIM767XX has 2
     server_backlog: Literal["taken", "wrong", "unknown"] = "taken"  # unknown: ERROR
     server_full: Literal["refuse", "queue"] = "refuse"  # a client when all numbers are used
     accept_link: Literal["lowest", "highest"] = "lowest"  # which free number a client gets
@@ -164,6 +166,8 @@ class Profile:
 
     # -- commands that not every firmware has --
     cipack: bool = True  # False: +IP ERROR: Operation not supported
+    cipack_acked: Literal["counted", "reserved"] = "counted"  # reserved: 0 (SIM767XX)
+    cipsendmode: bool = True  # AT+CIPSENDMODE
     cipccfg_fields: Literal[7, 8] = 8  # 7: no package mode for UDP
     cipcfg: bool = True  # AT+CIPCFG (DATAECHO)
     rxget_modes: Literal[4, 5] = 5  # highest CIPRXGET mode

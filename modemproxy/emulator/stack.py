@@ -5,7 +5,7 @@ No AT syntax here. The command chapters ask, and say what came of it; what happe
 """
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeGuard
 
 from modemproxy.emulator.context import Context
 from modemproxy.emulator.internet import Internet
@@ -16,6 +16,7 @@ from modemproxy.emulator.tcp import TcpLink
 from modemproxy.emulator.udp import UdpLink
 from modemproxy.emulator.wan import Wan
 
+#: More than any firmware has.
 LINKS: Final = 10
 
 _COVERAGE: Final = "coverage"
@@ -119,6 +120,15 @@ class Stack:
 
     # -- links --
 
+    @property
+    def numbers(self) -> range:
+        """The link numbers that this firmware has."""
+        return range(max(1, min(LINKS, self.ctx.profile.link_count)))
+
+    def has(self, number: int | None) -> TypeGuard[int]:
+        """Whether a link can have this number."""
+        return number in self.numbers
+
     def tcp(self, number: int) -> TcpLink | None:
         """Return the link if it is TCP, in whatever state."""
         link = self.links[number]
@@ -216,7 +226,7 @@ class Stack:
     def free_numbers(self) -> list[int]:
         """Return the numbers a far client can have, in ascending order."""
         # transparent mode has room for one connection, link 0 (protocol.md 10)
-        return list(filter(self.is_free, range(1 if self.transparent else LINKS)))
+        return list(filter(self.is_free, self.numbers[: 1 if self.transparent else LINKS]))
 
     def accepted_on(self, index: int) -> list[Link]:
         """Return the open links that a server accepted."""

@@ -110,6 +110,7 @@ async def bring_up(
         await stack.open_network()
     async with dialogue.step("left-overs"):
         await stack.clear_left_overs()
+        habits.note_family(model)
     async with dialogue.step("address"):
         address = await dialogue.ask(QueryIp())
     return Readiness(baudrate, model, address, package_mode)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final
 
+from modemproxy.at.tcpip import LINKS
 from modemproxy.at.trailer import Trailer
 
 _AT_ONCE_S: Final = 10.0
@@ -23,12 +24,20 @@ class Habits:
         net_took_s: how long NETOPEN took until its OK, seconds; 0 while not known.
         link_ok_first: of CIPOPEN.
         trailer: what stands behind the payload of a read.
+        links: how many there are.
+        counts_acked: CIPACK says how much the far side acknowledged.
     """
 
     net_ok_first: bool = False
     net_took_s: float = 0.0
     link_ok_first: bool = False
     trailer: Trailer = field(default_factory=Trailer)
+    links: int = LINKS
+    counts_acked: bool = True
+
+    def note_family(self, model: str) -> None:
+        """In modules with fewer links (SIM767XX) that field of CIPACK is reserved."""
+        self.counts_acked = self.links == LINKS and "SIM767" not in model
 
     @property
     def net_limit_s(self) -> float | None:

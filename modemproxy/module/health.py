@@ -166,7 +166,7 @@ class Health:
     async def _sweep(self) -> None:
         """Find links that the module closed, or opened, without our hearing of it."""
         asked = dict(self._pool.links)
-        states = await self._execute(QueryLinks())
+        states = await self._execute(QueryLinks(self._pool.numbers.count))
         if self._pool.far_clients.expected:
             await self._pool.far_clients.look_for(states)
         lost = [

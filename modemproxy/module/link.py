@@ -39,6 +39,7 @@ class Link(trio.abc.Stream):
         self._weight = weight
         self.inbound = Inbound(context.hints)
         self.outbound = Outbound(min(MAX_ACK_GAP_S, context.stall_s / 4))
+        self.outbound.ack_usable = context.habits.counts_acked
         self._work = LinkWork(self._life, self.inbound, self.outbound)
         self._on_close: Callable[[Link], None] = lambda link: None
         self._send_guard = Exclusive("sending")

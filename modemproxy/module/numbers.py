@@ -1,18 +1,20 @@
-"""The ten link numbers as goods: which are free, who has which, who is next in the queue.
+"""The link numbers as goods: which are free, who has which, who is next in the queue.
 
 A number is free, held by an owner, or withdrawn: out of use until it is clean. Outgoing
 links take the highest free number: the module gives the lowest to far clients.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 import trio
 
-from modemproxy.at.tcpip import LINKS
 from modemproxy.errors import NoFreeLink
 from modemproxy.module.claims import Claim, Shares
+
+log = logging.getLogger(__name__)
 
 #: A number that the module is stuck with is taken last, for a while.
 _AVOID_S: Final = 60.0
@@ -33,23 +35,30 @@ class Numbers:
     """Gives numbers out, in turn, and keeps reserved ones.
 
     Attributes:
+        count: how many there are.
         shares: who has how many, and who is next.
         ended: why none is given out any more.
     """
 
     def __init__(
-        self, reserve: Mapping[str, int], on_need: Callable[[Claim], None] = lambda claim: None
+        self,
+        count: int,
+        reserve: Mapping[str, int],
+        on_need: Callable[[Claim], None] = lambda claim: None,
     ) -> None:
         """Args:
+        count: how many there are.
         reserve: numbers kept for owners, by name.
         on_need: called now and then for a claim that waits.
         """
-        self.shares: Shares[_Waiter] = Shares(reserve)
-        self._free = set(range(LINKS))
+        self.count = count
+        self.shares: Shares[_Waiter] = Shares()
+        self._free = set(range(count))
         self._holders: dict[int, str] = {}
         self._avoided: dict[int, float] = {}
         self._on_need = on_need
         self.ended: str | None = None
+        self.change_reserve(reserve)
 
     @property
     def free(self) -> frozenset[int]:
@@ -63,6 +72,8 @@ class Numbers:
 
     def change_reserve(self, reserve: Mapping[str, int]) -> None:
         """Keep other numbers from now on; who may have one by that gets it."""
+        if (kept := sum(reserve.values())) > self.count:  # checked for a module with ten
+            log.warning("%d links are reserved, and this module has %d", kept, self.count)
         self.shares.change(reserve)
         self._serve()
 
@@ -112,7 +123,7 @@ class Numbers:
 
     def _why_none(self, claim: Claim) -> str:
         if not self._free:
-            return f"all {LINKS} links are in use"
+            return f"all {self.count} links are in use"
         return f"the {len(self._free)} free links are kept for others than {claim.owner}"
 
     def give_back(self, number: int) -> None:

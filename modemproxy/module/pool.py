@@ -1,4 +1,4 @@
-"""The ten link numbers: who has which, opening, and getting them back.
+"""The link numbers: who has which, opening, and getting them back.
 
 A number is free, in use, or in quarantine. It leaves quarantine only when the module has
 confirmed that its socket is closed and nothing unread is left under it: a late
@@ -17,7 +17,7 @@ from typing import Final
 import trio
 
 from modemproxy.at.datagrams import OpenUdp
-from modemproxy.at.tcpip import LINKS, MAX_TIMEOUT_S, MIN_TIMEOUT_S, OpenLink
+from modemproxy.at.tcpip import MAX_TIMEOUT_S, MIN_TIMEOUT_S, OpenLink
 from modemproxy.at.urcs import SendConfirmed
 from modemproxy.module.boundaries import Boundaries
 from modemproxy.module.claims import Claim
@@ -82,7 +82,9 @@ class LinkPool:
         self._ended: str | None = None
         self.links: dict[int, PooledLink] = {}
         self.openings: dict[int, Opening] = {}
-        self.numbers = Numbers(reserve or {}, lambda claim: self._room.make(claim))
+        self.numbers = Numbers(
+            context.habits.links, reserve or {}, lambda claim: self._room.make(claim)
+        )
         self._room = Room(self.numbers, self.links, context.journal)
         self.far_clients = FarClients(context, self, servers, on_far_client)
         self.quarantine = Quarantine(
@@ -97,7 +99,7 @@ class LinkPool:
     @property
     def in_use(self) -> int:
         """How many numbers are not free."""
-        return LINKS - len(self.numbers.free)
+        return self.numbers.count - len(self.numbers.free)
 
     @property
     def streams(self) -> list[Link]:

@@ -272,7 +272,7 @@ class Quarantine:
                     return
                 if cleaning.arrival is not None:
                     return  # the number had become free
-                states = await self._execute(QueryLinks())
+                states = await self._execute(QueryLinks(self._context.habits.links))
                 cleaning.link_open = number < len(states) and states[number]
 
     async def _is_taken(self, number: int, cleaning: Cleaning) -> bool:

@@ -239,14 +239,15 @@ class ServerKeeper:
             CommandError: it does not listen, as far as is known.
             LineError: the line ended.
         """
+        command = self._command(server)
         try:
-            await self._execute(self._command(server))
+            await self._execute(command)
         except Refused as error:
             if error.failure.is_err(TcpipErr.ALREADY_LISTENING):
                 if await self._listens(server):  # the OK of an earlier try was lost
                     return
                 raise
-            if self._backlog_refused or error.code not in (None, TcpipErr.WRONG_PARAMETER):
+            if command.backlog is None or error.code not in (None, TcpipErr.WRONG_PARAMETER):
                 raise
             self._backlog_refused = True  # SIM7600 does not know the field
             await self._execute(self._command(server))

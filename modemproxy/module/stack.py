@@ -10,7 +10,6 @@ from modemproxy.at.results import Refused, tcpip_error_text
 from modemproxy.at.servers import QueryServers, StopServer
 from modemproxy.at.subscription import QueryAddress, SetDns
 from modemproxy.at.tcpip import (
-    LINKS,
     MAX_TIMEOUT_S,
     MIN_TIMEOUT_S,
     SERVERS,
@@ -172,14 +171,28 @@ class Stack:
         dialogue = self._dialogue
         if await dialogue.attempt(QueryReceiveMode()) != 1:
             await dialogue.ask(Assign("CIPRXGET", "1"))
-        states = await dialogue.attempt(QueryLinks()) or ()
-        for number, is_open in enumerate(states):
+        for number, is_open in enumerate(await self._count_links()):
             if is_open:
                 await self._close_link(number)
         if self._cannot_close:  # else nothing of what came before is left under a number
-            for number in range(LINKS):
+            for number in range(self._habits.links):
                 await self._drop_unread(number)
         await self._stop_servers()
+
+    async def _count_links(self) -> tuple[bool, ...]:
+        """Ask which are open, and learn how many there are.
+
+        Another number than was known is to be said twice: commas get lost on the line.
+        """
+        habits = self._habits
+        states = await self._dialogue.attempt(QueryLinks()) or ()
+        if len(states) == habits.links:
+            return states
+        again = await self._dialogue.attempt(QueryLinks()) or ()
+        if states and len(again) == len(states):
+            log.info("this module has %d links, not %d", len(again), habits.links)
+            habits.links = len(again)
+        return again
 
     async def _close_link(self, number: int) -> None:
         """Close a ghost and wait for it: a late end would hit the number's next user."""

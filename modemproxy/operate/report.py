@@ -126,9 +126,9 @@ class Report:
         pool = session.pool
         return {
             "in_use": pool.in_use,
-            "total": LINKS,
+            "total": pool.numbers.count,
             "waiting": pool.numbers.waiting,
-            "numbers": [_number(pool, number) for number in range(LINKS)],
+            "numbers": [_number(pool, number) for number in range(pool.numbers.count)],
         }
 
     # -- listeners and clients ------------------------------------------------------------

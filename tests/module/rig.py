@@ -20,6 +20,7 @@ from modemproxy.line.channel import AtChannel, open_channel
 from modemproxy.line.port import StreamPort
 from modemproxy.module.bringup import Readiness, bring_up
 from modemproxy.module.claims import Claim
+from modemproxy.module.habits import Habits
 from modemproxy.module.link import Link
 from modemproxy.module.pool import turn_away
 from modemproxy.module.servers import FarClient, ServerPort
@@ -181,12 +182,14 @@ async def rig(
             prepare(r.module)
             ours, theirs = trio.testing.memory_stream_pair()
             nursery.start_soon(r.module.serve, theirs)
+            habits = Habits()
             async with open_channel(ChoppedPort(ours, chop)) as channel:
                 r.readiness = await bring_up(
                     channel,
                     modem or ModemConfig(port="/dev/emulated", apn="internet"),
                     connect_s=connect_s,
                     state=state or StateStore(Path("/proc/none"), "emulated"),
+                    habits=habits,
                 )
                 r.session = Session(
                     channel,
@@ -194,6 +197,7 @@ async def rig(
                     connect_s=connect_s,
                     stall_s=stall_s,
                     journal=r.journal,
+                    habits=habits,
                     reserve=reserve,
                     servers=servers,
                     on_far_client=on_far_client,

@@ -84,6 +84,8 @@ DIALECTS: Final[dict[str, dict[str, Any]]] = {
     "slow network": {"wan_latency_s": 0.3, "wan_rate_bytes_s": 20000.0},
     "small receive buffer": {"receive_buffer_bytes": 2000},
     "terse errors": {"cmee": 0},
+    "four links": {"link_count": 4},
+    "five links, as in old ones": {"link_count": 5},
     "mode lost at NETCLOSE": {"rxget_survives_netclose": False},
 }
 

@@ -48,6 +48,15 @@ async def test_firmware_without_a_backlog_listens_without_one(way: str) -> None:
         assert r.events(ServerNotArmed) == []
 
 
+@pytest.mark.parametrize("way", ["wrong", "unknown"])
+async def test_all_its_servers_listen_at_once(way: str) -> None:
+    """All of them were told a backlog before the first one was refused for it."""
+    ports = [ServerPort(index, 9000 + index, f"s{index}") for index in range(4)]
+    async with serving(*ports, server_backlog=way, complaints=True) as (r, _):
+        await until(lambda: len(r.events(ServerArmed)) == 4, 1)
+        assert r.events(ServerNotArmed) == []
+
+
 async def test_one_that_is_refused_is_tried_again_every_half_minute() -> None:
     async with rig(servers=(WEB,)) as r:
         stack = r.module.dce.stack
