@@ -30,7 +30,6 @@ from modemproxy.module.habits import Habits
 
 log = logging.getLogger(__name__)
 
-PDP_LIMIT_S: Final = 150.0
 #: CIPTIMEOUT's third field: how long the module waits for a payload or a send.
 SEND_LIMIT_S: Final = 15.0
 _CLOSE_LIMIT_S: Final = 30.0
@@ -137,34 +136,49 @@ class Stack:
             if attempt:
                 await trio.sleep(_NET_PAUSE_S)
                 await self._close_network()
-            problem = await self._try_open_network()
+            limit_s = self._habits.net_result_limit_s(attempt)
+            problem = await self._try_open_network(limit_s)
             if not problem:
                 return
             log.warning("NETOPEN failed: %s", problem)
         raise BringUpFailed("network", f"NETOPEN failed {_NET_TRIES} times: {problem}")
 
-    async def _try_open_network(self) -> str:
+    async def _try_open_network(self, limit_s: float) -> str:
         """Return what went wrong, or nothing."""
         dialogue, habits = self._dialogue, self._habits
+        began = trio.current_time()
         try:
             result: Urc | None = await dialogue.ask_with_result(
                 OpenNet(),
                 lambda urc: isinstance(urc, NetOpened),
-                PDP_LIMIT_S,
+                limit_s,
                 self._is_open,
                 ok_limit_s=habits.net_limit_s,
             )
             habits.net_ok_first = dialogue.ok_was_first
             habits.net_took_s = dialogue.ok_took_s
         except Refused as error:
-            # We closed it: opened meanwhile can only be by this very command.
-            return "" if error.failure.is_ip("Network is already opened") else str(error)
+            if not error.failure.is_ip("Network is already opened"):
+                return str(error)
+            # We closed it: it is this very command, or an earlier one that goes on.
+            return "" if await self._comes_up(limit_s) else str(error)
         if isinstance(result, NetOpened):
-            return "" if result.err == 0 else tcpip_error_text(result.err)
+            if result.err:
+                return tcpip_error_text(result.err)
+            habits.net_opened_s = trio.current_time() - began
+            return ""
         if await self._is_open():
             log.warning("the network is open; the report of it was lost")
             return ""
-        return f"no result within {PDP_LIMIT_S:.0f} s"
+        return f"no result within {limit_s:.0f} s"
+
+    async def _comes_up(self, limit_s: float) -> bool:
+        deadline = trio.current_time() + limit_s
+        while not await self._is_open() and await self._dialogue.attempt(QueryIp()) is None:
+            if trio.current_time() >= deadline:
+                return False
+            await trio.sleep(_NET_PAUSE_S)
+        return True
 
     async def clear_left_overs(self) -> None:
         """See that the mode held, and that no link and no server is there."""

@@ -78,6 +78,7 @@ class HealthBench:
         self.links: dict[int, FakeLink] = {}
         self.opens = OpenRecord()
         self.far_clients = self
+        self.numbers = SimpleNamespace(count=10)
         self.expected = False
         self.looked_for: list[tuple[bool, ...]] = []
         self.health = Health(

@@ -15,6 +15,7 @@ from modemproxy.errors import BringUpFailed, first_error
 from modemproxy.line.channel import open_channel
 from modemproxy.line.port import StreamPort
 from modemproxy.module.bringup import Readiness, bring_up
+from modemproxy.module.habits import Habits
 from modemproxy.module.state import StateStore
 
 
@@ -34,7 +35,11 @@ class SpeedPort(StreamPort):
 
 
 class Workbench:
-    """A module that outlives its hosts, and a state directory."""
+    """A module that outlives its hosts, and a state directory.
+
+    Attributes:
+        habits: what hosts know of it from before; None: each one is new.
+    """
 
     def __init__(self, nursery: trio.Nursery, directory: Path, **options: Any) -> None:
         options.setdefault("command_latency_s", 0.005)
@@ -43,6 +48,7 @@ class Workbench:
         self.internet = MemoryInternet(nursery)
         self.module = EmulatedModule(Profile(**options), internet=self.internet)
         self.said = bytearray()
+        self.habits: Habits | None = None
         self.port: SpeedPort
         self.module.trace = self._trace
 
@@ -65,7 +71,9 @@ class Workbench:
         config = ModemConfig(port="/dev/emulated", **modem)
         try:
             async with open_channel(self.port) as channel:
-                return await bring_up(channel, config, connect_s=30, state=self.state)
+                return await bring_up(
+                    channel, config, connect_s=30, state=self.state, habits=self.habits
+                )
         except BaseExceptionGroup as group:
             raise first_error(group) from None
 

@@ -34,4 +34,6 @@ EVER_FAILED: Final[dict[int, str]] = {
     745306: "a CIPACK that was refused with a full window was asked again at once, for ever",
     706513: "bytes under way in the emulated network were overtaken by those it had held",
     758041: "an answer to bytes that the emulated network had held passed others it held",
+    761104: "a payload of one NUL that was counted as none was dropped as blank",
+    762690: "the report of NETOPEN was lost, then the network: waited for 150 s",
 }
