@@ -78,10 +78,12 @@ class Opener:
                     for other in stuck:
                         log.warning("link %d: %s", other, Outcome.STUCK.value)
                     log.info("link %d -> %s open", number, plan.target)
+                    self._opens.stuck.clear()
                     return link
                 case Outcome.STUCK:
                     stuck.append(number)
                     self._numbers.avoid(number)
+                    self._opens.stuck.add(number)
                 case Outcome.LOST:
                     lost = True
         raise refusal(plan.target, TcpipErr.NOT_SUPPORTED)

@@ -58,11 +58,13 @@ class OpenRecord:
         unanswered: how many in a row ended without any answer from their far side.
         last_unanswered: where the last of them went.
         worked: far sides that were reached, the last one last.
+        stuck: numbers that the module neither opens nor closes, since it opened any.
     """
 
     unanswered: int = 0
     last_unanswered: str = ""
     worked: deque[str] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
+    stuck: set[int] = field(default_factory=set)
 
     def note(self, target: str, err: int | None) -> None:
         """An open ended with the module's ``<err>``, None where it said only ERROR."""

@@ -6,7 +6,8 @@ a reason to touch the others. So the network is suspected when no link that has 
 way makes progress and nothing arrives either, or when opens in a row go unanswered while
 nothing arrives; and then a probe decides: one more connection, to where the stalled link
 goes, or to another far side that was reached before. No answer to that either: the network
-is gone.
+is gone. So it is, without a probe, when nobody has a link and the module neither opens nor
+closes any: sockets that never got an answer may be stuck in it until the network is closed.
 """
 
 import logging
@@ -64,6 +65,7 @@ class StallWatch:
             now = trio.current_time()
             if self._pool.opens.worked and not self._pool.opens.unanswered:
                 self._patience.restore()
+            self._check_stuck(now)
             target = self._suspicious(now)
             if not target:
                 self._rest_s = STALL_PROBE_S
@@ -71,6 +73,14 @@ class StallWatch:
                 await self._probe(target)
                 probed_at = trio.current_time()
                 self._rest_s = min(_PROBE_REST_LIMIT_S, self._rest_s * 2)
+
+    def _check_stuck(self, now: float) -> None:
+        """Some firmware says the same of a far side that refuses: that costs patience, too."""
+        pool = self._pool
+        stuck = len(pool.opens.stuck) == pool.numbers.count and not pool.links
+        if stuck and now >= self._patience.until:
+            self._patience.spend(now)
+            self._fail(NetworkError("the module neither opens nor closes any of its links"))
 
     def _suspicious(self, now: float) -> str:
         """Where to probe, or nothing when all is well as far as can be seen."""

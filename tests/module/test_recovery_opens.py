@@ -1,12 +1,15 @@
 """Clients that are being connected when the session ends are told at once."""
 
+from pathlib import Path
+
 import pytest
 import trio
 
 from modemproxy.emulator.faults import FaultBox
 from modemproxy.errors import LinkError, NetworkError
 
-from .rig import Rig, rig
+from .recovery_bench import RecoveryBench, recovering
+from .rig import CLAIM, FAR, Rig, rig
 
 pytestmark = [pytest.mark.timeout(30), pytest.mark.usefixtures("autojump_clock")]
 
@@ -58,3 +61,33 @@ async def test_an_open_that_waits_for_a_ghost_to_be_closed_ends_with_the_session
         box.inject("lose_answer", command="+CIPCLOSE", times=0)
         assert await told_after(r, 1) == [0.0]
         box.clear()
+
+
+async def test_a_module_full_of_opens_that_never_end_is_freed(tmp_path: Path) -> None:
+    """Its sockets can neither be closed nor used again until the network is closed."""
+    async with recovering(tmp_path, connect_s=5, close_while_opening="error") as b:
+        session = await b.session(20)
+        b.faults.inject("open_never", times=10)
+
+        async def give_up() -> None:
+            with trio.move_on_after(6):
+                async with session.open_link(FAR, 7, claim=CLAIM, queue_s=1):
+                    pytest.fail("nobody answers")
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(10):
+                nursery.start_soon(give_up)
+        freed_at = trio.current_time()
+        while not await served(b):
+            assert trio.current_time() - freed_at < 60
+            await trio.sleep(1)
+        assert b.commands("+NETCLOSE", since=freed_at)
+
+
+async def served(b: RecoveryBench) -> bool:
+    """Be a client."""
+    try:
+        await b.served(30)
+    except LinkError:
+        return False
+    return True

@@ -115,3 +115,25 @@ async def test_the_network_is_taken_down_for_opens_in_vain_ever_more_rarely() ->
         b.open_outcome = LinkRefused("far", "time out", 10)
         await trio.sleep(550)
         assert 2 <= len(b.failures) <= 5
+
+
+async def test_numbers_that_are_all_stuck_end_the_session_more_and_more_seldom() -> None:
+    async with watching_stalls() as b:
+        b.opens.stuck = set(range(10))
+        await trio.sleep(200)
+        ends = [at for at, _ in b.failures]
+        assert len(ends) == 3
+        assert ends[0] <= 6
+        assert ends[1] - ends[0] >= 30
+        assert ends[2] - ends[1] >= 60
+        assert "neither opens nor closes" in b.words[0]
+
+
+@pytest.mark.parametrize("stuck", [set(range(9)), set(range(10))])
+async def test_stuck_numbers_cost_nobody_his_link(stuck: set[int]) -> None:
+    async with watching_stalls() as b:
+        b.opens.stuck = stuck
+        if len(stuck) == 10:
+            b.add_links(9)
+        await trio.sleep(200)
+        assert b.failures == []

@@ -17,6 +17,9 @@ from modemproxy.emulator.profile import Profile
 
 _URCS = ("+CGEV: ME DETACH", "+CIPRXGET: 1,3", "+CREG: 1", "SMS DONE", "+CTZV: 21/11/04", "")
 
+#: How many modules are of the family with four links.
+_SMALL = 0.05
+
 
 def draw_profile(rng: Random, *, benign: bool) -> Profile:
     """Draw a module.
@@ -55,6 +58,9 @@ def draw_profile(rng: Random, *, benign: bool) -> Profile:
     }
     options |= _reports(rng)
     options |= _rare(rng, benign=benign)
+    # By a dice of its own: worlds that failed before this was drawn are what they were.
+    if not benign and Random(repr(options)).random() < _SMALL:
+        options |= {"link_count": 4, "cipack_acked": "reserved"}
     return Profile(**options)
 
 

@@ -22,7 +22,6 @@ from tests.soak.line import Wire, WirePort
 from tests.soak.state import MemoryState
 
 _STOP_LIMIT_S: Final = 20.0
-_LINKS: Final = 10
 
 
 def _trim() -> None:
@@ -138,7 +137,7 @@ class Stage:
     def full(self) -> bool:
         """In service, and all numbers are in use."""
         session = self.lifecycle.gate.session
-        return session is not None and session.pool.in_use >= _LINKS
+        return session is not None and not session.pool.numbers.free
 
     def levels(self) -> Levels:
         """Count what must not grow; memory without what only the allocator has."""

@@ -134,9 +134,10 @@ class World:
 
     async def _chapter(self) -> None:
         size, stage = self._size, self._stage
+        profile = stage.module.profile
         self._history = History(
             calm=self._calm,
-            acknowledged=stage.module.profile.cipack,
+            acknowledged=profile.cipack and profile.cipack_acked == "counted",
             connect_limit_s=stage.timeouts.connect_s + 3,
             progress_limit_s=stage.timeouts.stall_s + 100,
         )
