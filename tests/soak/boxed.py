@@ -45,9 +45,6 @@ def _flip(rng: Random, field: str) -> Parameters:
 
 Drawer = Callable[[Random], Parameters]
 
-#: Each of these decides what becomes of a payload: two at a time would send it twice.
-EXCLUSIVE: Final = frozenset({"send_fails", "short_confirm", "double_verdict"})
-
 #: Faults that hide no report of data, and so are fit for a module that discards unread data.
 _OPEN: Final[tuple[tuple[str, Drawer], ...]] = (
     ("urc_storm", lambda r: {"for_s": _seconds(r, 3), "rate": r.choice((20.0, 200.0))}),

@@ -3,14 +3,12 @@
 What is never done here, because nobody could know of it (AT has no checksum):
 
 * a payload byte is never changed, in either direction; it may only be lost;
-* a burst never loses two bytes, and no count is wrong by two: the documented trailers of a
-  read differ by that, undetectably until one has been learned (rulings.md 3); nor by as many
-  as reports have (17, 20), which would stand for them;
+* no burst and no wrong count is of two bytes, by which the documented trailers of a read
+  differ (rulings.md 3), nor of 17 or 20, as reports have, which would stand for them;
 * digits are changed only in the length of a read's header (matrix row F29): a link number
   or a counter that was changed into another valid one is indistinguishable;
-* nothing is held up for longer than the 15 s of matrix row F54: a module that comes to a
-  CIPSEND after we have waited for its prompt and for its own time-out takes the next words
-  for payload;
+* nothing is held up for longer than 15 s (row F54): a module that comes to a CIPSEND after
+  our wait for its prompt and for its own time-out takes the next words for payload;
 * foreign bytes come only while no data entry is near: there they would be payload.
 """
 
@@ -22,7 +20,9 @@ import trio
 
 from modemproxy.emulator.faults import FaultBox
 from modemproxy.emulator.output import Piece
-from tests.soak.boxed import EXCLUSIVE, draw_boxed
+from tests.soak.boxed import draw_boxed
+from tests.soak.damage import READ_HEADER, change_length
+from tests.soak.exclusive import Exclusive
 from tests.soak.stage import Stage
 
 _LONGEST_S: Final = 15.0
@@ -47,6 +47,7 @@ class Faults:
         self._taps: list[Tap] = []
         self._input_taps: list[Callable[[bytes], bytes]] = []
         self._box = FaultBox(stage.module, stage, seed=rng.getrandbits(32))
+        self._exclusive = Exclusive(self._box)
         self._say_on = stage.module.dce.out.tap
         self._hear_on = stage.module.dce.input.tap
         stage.module.dce.out.tap = self._tap
@@ -100,7 +101,7 @@ class Faults:
     async def boxed(self) -> None:
         """One out of the box, until its time is over."""
         name, given = draw_boxed(self._rng, may_hide=self._may_hide())
-        if name in EXCLUSIVE and EXCLUSIVE.intersection(self._box.standing):
+        if self._exclusive.keeps_out(name):
             return
         self._say(f"{name} {given}")
         active = self._box.inject(name, **given)
@@ -184,24 +185,20 @@ class Faults:
 
     async def wrong_length(self) -> None:
         """A digit of a read's length is another one."""
-        rng = self._rng
         done = False
+        if self._exclusive.keeps_out("wrong_length"):
+            return
         self._say("a wrong length in a read's header")
 
         def tap(piece: Piece, data: bytes) -> bytes:
             nonlocal done
-            if done or piece is not Piece.PAYLOAD or not data.startswith(b"\r\n+CIPRXGET: 2,"):
+            if done or piece is not Piece.PAYLOAD or not data.startswith(READ_HEADER):
                 return data
             done = True
-            head, _, rest = data.partition(b"\r\n+CIPRXGET: 2,")[2].partition(b"\r\n")
-            fields = head.split(b",")
-            digit = rng.randrange(len(fields[1]))
-            was = fields[1][digit]
-            other = rng.choice([d for d in b"0123456789" if abs(d - was) not in (0, 2, 4)])
-            fields[1] = fields[1][:digit] + bytes([other]) + fields[1][digit + 1 :]
-            return b"\r\n+CIPRXGET: 2," + b",".join(fields) + b"\r\n" + rest
+            return change_length(data, self._rng)
 
-        await self._tap_for(tap, self._seconds(10))
+        with self._exclusive.working("wrong_length"):
+            await self._tap_for(tap, self._seconds(10))
 
     async def _tap_for(self, tap: Tap, seconds: float) -> None:
         self._taps.append(tap)
@@ -238,6 +235,8 @@ class Faults:
         if name == "down" and not self._may_hide():
             return
         count, skip = self._rng.choice(_BURSTS), self._rng.randint(0, 4000)
+        if name == "down" and self._exclusive.keeps_out("lose_bytes"):
+            return
         self._say(f"{count} bytes lost {name}, after {skip}")
 
         def lose(data: bytes) -> bytes:
@@ -251,7 +250,8 @@ class Faults:
             return kept + data
 
         way.filter = lose
-        await trio.sleep(self._seconds(10))
+        with self._exclusive.working(f"lose_bytes{'' if name == 'down' else ' up'}"):
+            await trio.sleep(self._seconds(10))
         way.filter = lambda data: data
 
     async def hold(self) -> None:
