@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 _AVOID_S: Final = 60.0
 #: How often to look, while somebody waits, whether somebody else can give way.
 _LOOK_S: Final = 0.5
+_TOO_MANY_KEPT: Final = (
+    "%d links are reserved, and this module has %d: who has none reserved gets none"
+)
 
 
 @dataclass(slots=True, eq=False)
@@ -73,7 +76,7 @@ class Numbers:
     def change_reserve(self, reserve: Mapping[str, int]) -> None:
         """Keep other numbers from now on; who may have one by that gets it."""
         if (kept := sum(reserve.values())) > self.count:  # checked for a module with ten
-            log.warning("%d links are reserved, and this module has %d", kept, self.count)
+            log.warning(_TOO_MANY_KEPT, kept, self.count)
         self.shares.change(reserve)
         self._serve()
 
