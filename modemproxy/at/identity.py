@@ -32,7 +32,7 @@ class Probe(Command[None]):
 
 @dataclass(frozen=True, slots=True)
 class QueryNumbers(Command[tuple[int, ...]]):
-    """``+NAME?`` of a command whose answer is a line of numbers (CMEE, CIPCCFG, CGATT).
+    """``+NAME?`` of a command whose answer is a line of numbers (CMEE, CIPCCFG, CATR).
 
     Attributes:
         name: of the command, a constant of this program.

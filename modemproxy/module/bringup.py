@@ -16,6 +16,7 @@ from math import inf
 from typing import Final
 
 from modemproxy.at.commands import Assign, Identify
+from modemproxy.at.identity import QueryNumbers
 from modemproxy.at.subscription import QueryFunction
 from modemproxy.at.tcpip import QueryIp
 from modemproxy.config import ModemConfig
@@ -148,5 +149,8 @@ async def _identify(dialogue: Dialogue) -> str:
     if await dialogue.attempt(QueryFunction()) not in (1, None):
         log.warning("the module is not in full functionality: switching it on")
         await dialogue.attempt(Assign("CFUN", "1"))
+    reports_on = await dialogue.attempt(QueryNumbers("CATR"))
+    if reports_on and reports_on[0]:  # not on all its ports, and we may have another
+        await dialogue.attempt(Assign("CATR", "0"))
     words = [await dialogue.attempt(Identify(what)) or "" for what in ("CGMM", "CGMR")]
     return " ".join(filter(None, words))

@@ -237,3 +237,13 @@ async def test_flow_control_is_agreed_on_with_the_module_first(
         await bench.run(flow_control=flow_control)
         assert bench.port.rtscts is (flow_control == "rtscts")
         assert bench.module.dce.settings.values["+IFC"] == values
+
+
+@pytest.mark.parametrize("port", [0, 1, 2, 3])
+async def test_the_module_reports_on_our_port_whichever_that_is(
+    autojump_clock: MockClock, nursery: trio.Nursery, tmp_path: Path, port: int
+) -> None:
+    bench = Workbench(nursery, tmp_path, catr=port)
+    await bench.run()
+    assert bench.module.dce.settings.values["+CATR"] == [0]
+    assert (b"AT+CATR=0\r" in bench.said) == (port != 0)
