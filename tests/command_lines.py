@@ -92,7 +92,7 @@ _FORMS: tuple[tuple[str, Callable[..., AnyCommand]], ...] = (
     (r"\+(CGM[MR])", Identify),
     (r"\+COPS\?", QueryOperator),
     (r"\+SPIC", QueryPinAttempts),
-    (r"\+(CMEE|CGATT|CIPCCFG)\?", QueryNumbers),
+    (r"\+(CMEE|CGATT|CIPCCFG|CATR)\?", QueryNumbers),
     (r"\+(\w+)=\?", Probe),
     (r"\+(\w+)=(.*)", Assign),
     (r"([A-Z]\d?)", Basic),
