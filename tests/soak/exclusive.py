@@ -6,11 +6,19 @@ from typing import Final
 
 from modemproxy.emulator.faults import FaultBox
 
-_GROUPS: Final = (
-    # each of these decides what becomes of a payload: two at a time would send it twice
-    frozenset({"send_fails", "short_confirm", "double_verdict"}),
-    # a byte less in a read, and one less in its count: nothing is missing
-    frozenset({"lose_payload", "flip_header", "wrong_length", "lose_bytes"}),
+#: Each of these decides what becomes of a payload: two at a time would send it twice.
+_SENDS: Final = frozenset({"send_fails", "short_confirm", "double_verdict"})
+#: A byte less in a read, and one less in its count: nothing is missing.
+_READS: Final = frozenset({"lose_payload", "flip_header", "wrong_length", "lose_bytes down"})
+#: A CIPSEND that is late by more than we wait for its prompt, while the prompt is lost: its
+#: payload is due when it seems long over, and the next AT becomes part of it.
+_LATE: Final = frozenset({"hold up", "deaf"})
+_PROMPTLESS: Final = frozenset({"mute", "prompt_lost", "lose_pieces", "lose_bytes down"})
+_PAIRS: Final = (
+    (_SENDS, _SENDS),
+    (_READS, _READS),
+    (_LATE, _PROMPTLESS),
+    (_PROMPTLESS, _LATE),
 )
 
 
@@ -26,9 +34,9 @@ class Exclusive:
         self._own: set[str] = set()
 
     def keeps_out(self, name: str) -> bool:
-        """Whether one of this name would meet another of its group."""
+        """Whether one of this name would meet one that it must not meet."""
         standing = self._own.union(self._box.standing)
-        return any(name in group and group & standing for group in _GROUPS)
+        return any(name in some and others & standing for some, others in _PAIRS)
 
     @contextmanager
     def working(self, name: str) -> Iterator[None]:

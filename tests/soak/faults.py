@@ -18,36 +18,23 @@ from typing import Final
 
 import trio
 
-from modemproxy.emulator.faults import FaultBox
 from modemproxy.emulator.output import Piece
 from tests.soak.boxed import draw_boxed
 from tests.soak.damage import READ_HEADER, change_length
-from tests.soak.exclusive import Exclusive
+from tests.soak.line_faults import LineFaults
 from tests.soak.stage import Stage
 
-_LONGEST_S: Final = 15.0
-_BURSTS: Final = (1, 1, 3, 4, 5, 9, 14, 23, 300)
 _RUBBISH: Final = bytes(0x80 | (i * 7 & 0x7F) for i in range(256))
 Tap = Callable[[Piece, bytes], bytes]
 
 
-class Faults:
-    """Injects faults into one world.
-
-    Args:
-        stage: where.
-        rng: decides everything.
-        say: told in words about each.
-    """
+class Faults(LineFaults):
+    """Injects faults into one world; see ``LineFaults`` for what it takes."""
 
     def __init__(self, stage: Stage, rng: Random, say: Callable[[str], None]) -> None:
-        self._stage = stage
-        self._rng = rng
-        self._say = say
+        super().__init__(stage, rng, say)
         self._taps: list[Tap] = []
         self._input_taps: list[Callable[[bytes], bytes]] = []
-        self._box = FaultBox(stage.module, stage, seed=rng.getrandbits(32))
-        self._exclusive = Exclusive(self._box)
         self._say_on = stage.module.dce.out.tap
         self._hear_on = stage.module.dce.input.tap
         stage.module.dce.out.tap = self._tap
@@ -88,22 +75,13 @@ class Faults:
             data = tap(data)
         return self._hear_on(data) if self._hear_on is not None else data
 
-    def _seconds(self, most: float = _LONGEST_S) -> float:
-        return self._rng.choice((0.3, 1.0, 3.0, 8.0, most)) * self._rng.uniform(0.5, 1.0)
-
-    def _may_hide(self) -> bool:
-        """Whether reports of data may be lost: not where the module discards unread data."""
-        profile = self._stage.module.profile
-        return profile.keep_data_after_close and not profile.reset_discards_data
-
     # -- the emulator's own faults --
 
     async def boxed(self) -> None:
         """One out of the box, until its time is over."""
         name, given = draw_boxed(self._rng, may_hide=self._may_hide())
-        if self._exclusive.keeps_out(name):
+        if not self._may(name, f"{name} {given}"):
             return
-        self._say(f"{name} {given}")
         active = self._box.inject(name, **given)
         await trio.sleep(given.get("for_s", 0.0))
         if "for_s" in given:
@@ -157,7 +135,10 @@ class Faults:
         if Piece.URC in kinds and not self._may_hide():
             kinds = {Piece.LINE}
         left = self._rng.choice((1, 1, 2, 5))
-        self._say(f"the next {left} of {sorted(k.value for k in kinds)} lost")
+        if not self._may(
+            "lose_pieces", f"the next {left} of {sorted(k.value for k in kinds)} lost"
+        ):
+            return
 
         def tap(piece: Piece, data: bytes) -> bytes:
             nonlocal left
@@ -166,7 +147,7 @@ class Faults:
             left -= 1
             return b""
 
-        await self._tap_for(tap, self._seconds(10))
+        await self._tap_for("lose_pieces", tap, self._seconds(10))
 
     async def garble_lines(self) -> None:
         """Some of what the module says is rubbish; never a payload."""
@@ -181,14 +162,13 @@ class Faults:
             at = rng.randrange(len(data))
             return data[:at] + data[at : at + 3].translate(_RUBBISH) + data[at + 3 :]
 
-        await self._tap_for(tap, self._seconds(5))
+        await self._tap_for("garble_lines", tap, self._seconds(5))
 
     async def wrong_length(self) -> None:
         """A digit of a read's length is another one."""
         done = False
-        if self._exclusive.keeps_out("wrong_length"):
+        if not self._may("wrong_length", "a wrong length in a read's header"):
             return
-        self._say("a wrong length in a read's header")
 
         def tap(piece: Piece, data: bytes) -> bytes:
             nonlocal done
@@ -197,12 +177,12 @@ class Faults:
             done = True
             return change_length(data, self._rng)
 
-        with self._exclusive.working("wrong_length"):
-            await self._tap_for(tap, self._seconds(10))
+        await self._tap_for("wrong_length", tap, self._seconds(10))
 
-    async def _tap_for(self, tap: Tap, seconds: float) -> None:
+    async def _tap_for(self, name: str, tap: Tap, seconds: float) -> None:
         self._taps.append(tap)
-        await trio.sleep(seconds)
+        with self._exclusive.working(name):
+            await trio.sleep(seconds)
         self._taps.remove(tap)
 
     # -- what the module hears --
@@ -224,62 +204,6 @@ class Faults:
         self._input_taps.append(tap)
         await trio.sleep(self._seconds(5))
         self._input_taps.remove(tap)
-
-    # -- the line --
-
-    async def lose_bytes(self) -> None:
-        """A burst of bytes is lost, in either direction, anywhere."""
-        if (wire := self._stage.wire) is None:
-            return
-        way, name = self._rng.choice(((wire.to_module, "up"), (wire.to_host, "down")))
-        if name == "down" and not self._may_hide():
-            return
-        count, skip = self._rng.choice(_BURSTS), self._rng.randint(0, 4000)
-        if name == "down" and self._exclusive.keeps_out("lose_bytes"):
-            return
-        self._say(f"{count} bytes lost {name}, after {skip}")
-
-        def lose(data: bytes) -> bytes:
-            nonlocal count, skip
-            kept, data = data[:skip], data[skip:]
-            skip -= len(kept)
-            if not skip and data and count:
-                gone = min(count, len(data))
-                count -= gone
-                data = data[gone:]
-            return kept + data
-
-        way.filter = lose
-        with self._exclusive.working(f"lose_bytes{'' if name == 'down' else ' up'}"):
-            await trio.sleep(self._seconds(10))
-        way.filter = lambda data: data
-
-    async def hold(self) -> None:
-        """Bytes come late, all of them."""
-        if (wire := self._stage.wire) is None:
-            return
-        way, name = self._rng.choice(((wire.to_module, "up"), (wire.to_host, "down")))
-        seconds = self._seconds()
-        self._say(f"line held {name} for {seconds:.1f} s")
-        way.held_until = trio.current_time() + seconds
-        await trio.sleep(seconds)
-
-    async def slice(self) -> None:
-        if (wire := self._stage.wire) is None:
-            return
-        size = self._rng.choice((1, 7, 100))
-        self._say(f"reads of {size} bytes")
-        wire.to_host.slice = size
-        await trio.sleep(self._seconds(3))
-        wire.to_host.slice = None
-
-    async def refuse_writes(self) -> None:
-        if (wire := self._stage.wire) is None:
-            return
-        seconds = self._seconds()
-        self._say(f"writes refused for {seconds:.1f} s")
-        wire.refusing_until = trio.current_time() + seconds
-        await trio.sleep(seconds)
 
 
 Fault = Callable[[Faults], Awaitable[None]]
