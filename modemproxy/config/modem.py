@@ -126,6 +126,15 @@ class ModemConfig:
             example="[9.9.9.9]",
         ),
     )
+    keepalive_min: int = field(
+        default=2,
+        metadata=key(
+            kinds.count(120),
+            "After how many idle minutes the module asks a far side whether it is still "
+            "there, which also keeps a NAT on the way from forgetting the connection. It "
+            "costs about 100 bytes each time; 0: never.",
+        ),
+    )
     power_command: tuple[str, ...] = field(
         default=(),
         metadata=key(

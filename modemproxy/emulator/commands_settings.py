@@ -57,8 +57,13 @@ def cipccfg(dce: AtPort, call: Call) -> Reply:
 
 
 def cipsendmode(dce: AtPort, call: Call) -> Reply:
-    """CIPSENDMODE (15.2.19): not every firmware has it."""
+    """CIPSENDMODE: not every firmware has it."""
     return setting(dce, call) if dce.profile.cipsendmode else ERROR
+
+
+def ctcpka(dce: AtPort, call: Call) -> Reply:
+    """CTCPKA: not every firmware has it."""
+    return setting(dce, call) if dce.profile.ctcpka else ERROR
 
 
 def csocksetpn(dce: AtPort, call: Call) -> Reply:
@@ -82,6 +87,7 @@ HANDLERS: Final[dict[str, Handler]] = {
     **dict.fromkeys(SPECS, setting),
     "+CIPCCFG": cipccfg,
     "+CIPSENDMODE": cipsendmode,
+    "+CTCPKA": ctcpka,
     "+CSOCKSETPN": csocksetpn,
     "+CREG": registration,
     "+CGREG": registration,

@@ -168,6 +168,7 @@ class Profile:
     cipack: bool = True  # False: +IP ERROR: Operation not supported
     cipack_acked: Literal["counted", "reserved"] = "counted"  # reserved: 0 (SIM767XX)
     cipsendmode: bool = True  # AT+CIPSENDMODE
+    ctcpka: bool = True  # AT+CTCPKA
     cipccfg_fields: Literal[7, 8] = 8  # 7: no package mode for UDP
     cipcfg: bool = True  # AT+CIPCFG (DATAECHO)
     rxget_modes: Literal[4, 5] = 5  # highest CIPRXGET mode

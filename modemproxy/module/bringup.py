@@ -109,6 +109,7 @@ async def bring_up(
         package_mode = await stack.configure_sockets()
     async with dialogue.step("network"):
         await stack.open_network()
+        await stack.keep_alive()
     async with dialogue.step("left-overs"):
         await stack.clear_left_overs()
         habits.note_family(model)

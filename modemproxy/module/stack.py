@@ -36,6 +36,8 @@ _CLOSE_LIMIT_S: Final = 30.0
 _LINK_CLOSE_LIMIT_S: Final = 10.0
 _NET_TRIES: Final = 3
 _NET_PAUSE_S: Final = 2.0
+#: So many unanswered keep-alives, a minute apart, end a connection.
+_PROBES: Final = 5
 #: Firmware that is told NETOPEN right behind NETCLOSE may refuse it.
 _SETTLE_S: Final = 1.0
 
@@ -179,6 +181,12 @@ class Stack:
                 return False
             await trio.sleep(_NET_PAUSE_S)
         return True
+
+    async def keep_alive(self) -> None:
+        """Have idle connections asked after; once the network is open (manual, CTCPKA)."""
+        minutes = self._modem.keepalive_min
+        values = f"1,{minutes},{_PROBES},1" if minutes else f"0,1,{_PROBES},1"
+        await self._dialogue.attempt(Assign("CTCPKA", values))
 
     async def clear_left_overs(self) -> None:
         """See that the mode held, and that no link and no server is there."""

@@ -84,8 +84,9 @@ async def test_the_acknowledged_count_is_reserved(
 
 
 @pytest.mark.parametrize("form", [b"?", b"=?", b"=0", b""])
-async def test_without_cipsendmode(
-    autojump_clock: MockClock, nursery: trio.Nursery, form: bytes
+@pytest.mark.parametrize("name", ["CIPSENDMODE", "CTCPKA"])
+async def test_without_some_commands(
+    autojump_clock: MockClock, nursery: trio.Nursery, form: bytes, name: str
 ) -> None:
-    dte = bench(nursery, boot_echo=False, cipsendmode=False).dte
-    assert await dte.ask(b"AT+CIPSENDMODE" + form + b"\r") == ERROR
+    dte = bench(nursery, boot_echo=False, cipsendmode=False, ctcpka=False).dte
+    assert await dte.ask(b"AT+" + name.encode() + form + b"\r") == ERROR

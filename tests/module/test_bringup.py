@@ -82,6 +82,7 @@ FIRMWARES: list[dict[str, Any]] = [
     {"rxget_survives_netclose": False},
     {"cipccfg_fields": 7},
     {"cipcfg": False, "rxget_modes": 4},
+    {"ctcpka": False, "cipsendmode": False},
     {"err_mode": 0},
     {"err_mode": 0, "cmee": 0},
     {"error_case": "lower"},
@@ -247,3 +248,17 @@ async def test_the_module_reports_on_our_port_whichever_that_is(
     await bench.run()
     assert bench.module.dce.settings.values["+CATR"] == [0]
     assert (b"AT+CATR=0\r" in bench.said) == (port != 0)
+
+
+@pytest.mark.parametrize(("minutes", "values"), [(2, [1, 2, 5, 1]), (0, [0, 1, 5, 1])])
+async def test_idle_connections_are_asked_after_unless_that_is_too_dear(
+    autojump_clock: MockClock,
+    nursery: trio.Nursery,
+    tmp_path: Path,
+    minutes: int,
+    values: list[int],
+) -> None:
+    bench = Workbench(nursery, tmp_path)
+    await bench.run(keepalive_min=minutes)
+    assert bench.module.dce.settings.values["+CTCPKA"] == values
+    assert bench.said.index(b"AT+NETOPEN\r") < bench.said.index(b"AT+CTCPKA=")
