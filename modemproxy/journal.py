@@ -138,6 +138,23 @@ class FlowControlDropped(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class LineLosesBytes(Event):
+    """Answers of the module come with bytes missing."""
+
+    level: ClassVar[int] = logging.WARNING
+    within_s: float
+
+    @property
+    def text(self) -> str:
+        """What to do about it."""
+        return (
+            f"three answers within {self.within_s:.0f} s came with bytes missing or wrong: the "
+            "line is too fast for its wiring or for this host (wire RTS and CTS and set "
+            "modem.flow_control: rtscts, or lower modem.baudrate)"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class ServerArmed(Event):
     """A server on the module listens."""
 

@@ -15,6 +15,7 @@ from modemproxy.journal import (
     FlowControlDropped,
     GaveWay,
     Journal,
+    LineLosesBytes,
     LinkBroken,
     ModuleDown,
     ModuleUp,
@@ -80,6 +81,13 @@ TOLD: list[tuple[Event, str, int]] = [
         "control is configured, but CTS is not wired; going on WITHOUT flow control until "
         "the program is restarted (set modem.flow_control: none, or wire CTS)",
         logging.ERROR,
+    ),
+    (
+        LineLosesBytes(42.4),
+        "three answers within 42 s came with bytes missing or wrong: the line is too fast for "
+        "its wiring or for this host (wire RTS and CTS and set modem.flow_control: rtscts, or "
+        "lower modem.baudrate)",
+        logging.WARNING,
     ),
     (
         ServerArmed(2, 8080, "10.0.0.1", "web"),

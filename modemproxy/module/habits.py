@@ -5,6 +5,7 @@ from typing import Final
 
 from modemproxy.at.tcpip import LINKS
 from modemproxy.at.trailer import Trailer
+from modemproxy.module.losses import LossCount
 
 #: How long a PDP context may take to come up (application note).
 PDP_LIMIT_S: Final = 150.0
@@ -29,6 +30,7 @@ class Habits:
         link_ok_first: of CIPOPEN.
         trailer: what stands behind the payload of a read.
         links: how many there are.
+        losses: reads that lost bytes on the line.
         counts_acked: CIPACK says how much the far side acknowledged.
     """
 
@@ -38,6 +40,7 @@ class Habits:
     link_ok_first: bool = False
     trailer: Trailer = field(default_factory=Trailer)
     links: int = LINKS
+    losses: LossCount = field(default_factory=LossCount)
     counts_acked: bool = True
 
     def note_family(self, model: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import trio
 
 from modemproxy.errors import LinkReset
-from modemproxy.journal import Journal, LinkBroken
+from modemproxy.journal import Journal, LineLosesBytes, LinkBroken
 from modemproxy.line.channel import AtChannel
 from modemproxy.line.scheduler import Scheduler, Source
 from modemproxy.module.habits import Habits
@@ -40,6 +40,12 @@ class LineContext:
     on_network_closed: Callable[[str], None] = lambda what: None
     is_doubtful: Callable[[float], bool] = lambda since: False
     results_due: dict[int, float] = field(default_factory=dict)
+
+    def note_loss(self) -> None:
+        """A read lost bytes on the line; when that happens often, it is said."""
+        within_s = self.habits.losses.note(trio.current_time())
+        if within_s is not None:
+            self.journal.record(LineLosesBytes(within_s))
 
 
 class LinkLife:

@@ -48,6 +48,8 @@ class Reader:
             return 0
         except (DamagedAnswer, NoAnswer) as error:
             self._life.fail(f"bytes lost on the line: {error}")
+            if isinstance(error, DamagedAnswer):
+                self._life.context.note_loss()
             return 0
         return len(reply.data)
 

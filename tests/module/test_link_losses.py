@@ -1,13 +1,17 @@
 """Lost reports, lost bytes and refused reads on their way from the module."""
 
+from collections.abc import Callable
+
 import pytest
 import trio
 from trio.testing import MockClock
 
 from modemproxy.emulator.output import Piece
+from modemproxy.journal import LineLosesBytes
+from modemproxy.module.losses import LossCount
 
 from .ends import BULK, speaker, without
-from .rig import HOSTILE, exchange, read_all, rig
+from .rig import HOSTILE, Rig, exchange, read_all, rig
 
 pytestmark = pytest.mark.timeout(20)
 
@@ -106,3 +110,42 @@ async def test_a_read_that_is_refused_once_is_asked_again(
             await link.send_all(b"?")
             with trio.fail_after(5):
                 assert await read_all(link) == b"y" * 500
+
+
+async def lose_bytes_of_a_read(r: Rig) -> None:
+    """Have one link reset for it."""
+    r.module.dce.out.tap = losing_one_byte()
+    async with r.link() as link:
+        await link.send_all(b"x" * 100)
+        with pytest.raises(trio.BrokenResourceError, match="bytes lost"):
+            await read_all(link)
+    r.module.dce.out.tap = None
+
+
+def losing_one_byte() -> Callable[[Piece, bytes], bytes]:
+    def tap(piece: Piece, data: bytes) -> bytes:
+        return data[:-1] if piece is Piece.PAYLOAD else data
+
+    return tap
+
+
+async def test_a_line_that_loses_bytes_again_and_again_is_said(
+    autojump_clock: MockClock,
+) -> None:
+    async with rig() as r:
+        for _ in range(2):
+            await lose_bytes_of_a_read(r)
+        assert r.events(LineLosesBytes) == []
+        for _ in range(3):
+            await lose_bytes_of_a_read(r)
+        assert len(r.events(LineLosesBytes)) == 1
+
+
+def test_seldom_losses_are_no_news_and_others_are_once_an_hour() -> None:
+    losses = LossCount()
+    assert [losses.note(400.0 * n) for n in range(10)] == [None] * 10
+    assert losses.note(4500) is None
+    assert losses.note(4600) is None
+    assert losses.note(4700) == 200
+    assert [losses.note(4800 + 100.0 * n) for n in range(35)] == [None] * 35
+    assert losses.note(8300) == 200
