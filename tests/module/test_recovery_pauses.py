@@ -135,7 +135,7 @@ async def test_the_first_pause_is_short_whatever_it_was(tmp_path: Path) -> None:
 
 #: What only asks, or sets what every bring-up sets before it asks for the SIM.
 _ASKING = ("", "E0", "Q0", "V1", "+CMEE=2", "+CEREG=1", "+CSCLK=0", "+IFC=0,0", "+CFUN?")
-_HARMLESS = (*_ASKING, "+CGMM", "+CGMR", "+CPIN?", "+CEREG?")
+_HARMLESS = (*_ASKING, "+CATR?", "+CGMM", "+CGMR", "+CPIN?", "+CEREG?")
 
 
 @pytest.mark.parametrize(
