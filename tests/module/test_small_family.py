@@ -11,7 +11,7 @@ from modemproxy.emulator.atport import AtPort
 from modemproxy.emulator.reply import Reply
 from modemproxy.emulator.syntax import Call, Form
 from modemproxy.errors import NoFreeLink
-from modemproxy.journal import ServerNotArmed
+from modemproxy.journal import ServerArmed, ServerNotArmed
 from modemproxy.module.numbers import Numbers
 from modemproxy.module.servers import ServerPort
 
@@ -75,7 +75,7 @@ async def test_more_than_a_window_goes_out_although_nothing_is_said_to_arrive() 
 async def test_two_servers_serve_and_the_third_is_said_to_be_refused() -> None:
     ports = [ServerPort(index, 9000 + index, f"s{index}") for index in range(3)]
     async with serving(*ports, listening=False, **SMALL) as (r, _):
-        await until(lambda: r.events(ServerNotArmed), 10)
+        await until(lambda: r.events(ServerNotArmed) and len(r.events(ServerArmed)) == 2, 10)
         for port in (9000, 9001):
             assert await talk(r.internet.connect_to_server(port), HOSTILE) == HOSTILE
         assert [event.name for event in r.events(ServerNotArmed)] == ["s2"]
