@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(90)]
 
 @asynccontextmanager
 async def busy_host(folder: Path) -> AsyncIterator[tuple[Host, list[bool]]]:
-    """A proxy with a client whose bytes come back, until the body is done."""
+    """A proxy with a client whose bytes come back: from before the body until it is done."""
     async with trio.open_nursery() as outer:
         far = Endpoint("far.example", await serve(outer, echo))
         forwards = (Forward(name="far", listen=ANYWHERE, connect=far),)
@@ -27,6 +27,7 @@ async def busy_host(folder: Path) -> AsyncIterator[tuple[Host, list[bool]]]:
             stream = await trio.open_tcp_stream("127.0.0.1", h.ports["far"])
             over = trio.Event()
             nursery.start_soon(_keep_busy, stream, rounds, over)
+            await _more_rounds(rounds, 1)
             yield h, rounds
             over.set()
         outer.cancel_scope.cancel()
@@ -42,6 +43,14 @@ async def _keep_busy(stream: trio.SocketStream, rounds: list[bool], over: trio.E
                 while len(got) < len(data):
                     got += await stream.receive_some()
             rounds.append(got == data)
+
+
+async def _more_rounds(rounds: list[bool], count: int) -> None:
+    """Wait until the client's bytes came back so many times more."""
+    before = len(rounds)
+    with trio.fail_after(30):
+        while len(rounds) < before + count:  # noqa: ASYNC110
+            await trio.sleep(0.02)
 
 
 async def _send(stream: trio.SocketStream, pieces: list[bytes]) -> None:
@@ -86,10 +95,7 @@ async def test_looking_at_a_proxy_at_work(tmp_path: Path) -> None:
         file = tmp_path / "wire.txt"
         done = await command(h, "trace", "on", "--file", str(file))
         assert done == (0, f"the transcript goes to {file}\n", "")
-        before = len(rounds)
-        with trio.fail_after(30):
-            while len(rounds) < before + 2:  # noqa: ASYNC110
-                await trio.sleep(0.02)
+        await _more_rounds(rounds, 2)
         assert await command(h, "trace", "off") == (0, "the transcript is off\n", "")
         assert "> AT+CIPSEND=" in file.read_text()
     assert len(rounds) > 2
