@@ -55,7 +55,10 @@ async def test_healthy(tmp_path: Path) -> None:
         done = await run_doctor(w)
         assert done.returncode == 0, done.stdout
         shown = done.stdout.decode()
-        assert shown.endswith("\nAll is well.\n")
+        warnings = [line for line in shown.splitlines() if line.startswith("warning")]
+        # on a busy machine the module in this process may be slow, and that is said
+        assert all("turn-around" in line for line in warnings)
+        assert shown.splitlines()[-1].startswith("All is well")
         assert "the module answers AT at 115200 baud" in shown
         assert "far.example is 127.0.0.1" in shown
         assert done.stderr == b""

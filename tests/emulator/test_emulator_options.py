@@ -145,17 +145,13 @@ async def test_it_runs_until_a_signal_and_removes_its_link(tmp_path: Path) -> No
 
 async def _started_server(link: Path, stdout: trio.abc.ReceiveStream) -> bytes:
     """Open the network, start a server on port 80; return what is printed of it."""
-    tty = os.open(link, os.O_RDWR | os.O_NOCTTY)
-    try:
-        os.write(tty, b"AT+NETOPEN\r")
-        await trio.to_thread.run_sync(_read_until, tty, b"+NETOPEN: 0")
-        os.write(tty, b"AT+SERVERSTART=80,0\r")
-        return bytes(await stdout.receive_some())
-    finally:
-        os.close(tty)
-
-
-def _read_until(tty: int, wanted: bytes) -> None:
-    said = b""
-    while wanted not in said:
-        said += os.read(tty, 100)
+    async with trio.lowlevel.FdStream(os.open(link, os.O_RDWR | os.O_NOCTTY)) as tty:
+        await tty.send_all(b"AT+NETOPEN\r")
+        said = b""
+        while b"+NETOPEN: 0" not in said:
+            said += await tty.receive_some()
+        await tty.send_all(b"AT+SERVERSTART=80,0\r")
+        printed = b""
+        while not printed.endswith(b"\n"):
+            printed += await stdout.receive_some()
+        return printed

@@ -1,5 +1,6 @@
 """A second AT port on the same module (protocol.md 15, and 18 line 60)."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -164,11 +165,12 @@ async def test_emulate_with_two_ttys(tmp_path: Path) -> None:
             said = b""
             while not said.endswith(b"ready\n"):
                 said += await process.stdout.receive_some()
-            async with await trio.open_file(two, "r+b", buffering=0) as tty:
-                await tty.write(b"ATE0\r")
+            tty = trio.lowlevel.FdStream(os.open(two, os.O_RDWR | os.O_NOCTTY))
+            async with tty:
+                await tty.send_all(b"ATE0\r")
                 got = b""
                 while not got.endswith(OK):
-                    got += await tty.read(64)
+                    got += await tty.receive_some()
             process.terminate()
             assert await process.wait() == 0, (tmp_path / "err").read_text()
     assert said.count(b" -> /dev/pts/") == 2

@@ -76,6 +76,13 @@ class Asker:
         await self._wait_until_outstanding(0)
         self.over = True
 
+    def once_more(self) -> "Asker | None":
+        """Give the client that asks for what stayed away, if something did."""
+        missing = [data for data in self.datagrams if data not in self.got]
+        if not missing:
+            return None
+        return Asker(self.number, missing, self.outstanding, self.patience_s)
+
     async def _wait_until_outstanding(self, most: int) -> None:
         while (left := len(self.sent) - len(self.got) - self._lost) > most:
             self._news = trio.Event()
