@@ -61,9 +61,9 @@ async def _kill_a_process(folder: Path, _size: int) -> Happened:
             ends = [await _end_of(stream) for stream in streams]
         file = write_config(w, far["echo"], w.ports["far"])
         file.write_text(file.read_text().replace("far.example", "echo.example"))
-        started = trio.current_time()
         async with proxy_process(w, file):
             await (await connect(w.ports["far"])).aclose()
+            started = trio.current_time()  # what an interpreter needs is the machine's
             data = hostile_bytes(3_000, 46)
             with trio.fail_after(30):
                 clean = await exchange(w, data, 46) == data
