@@ -102,14 +102,22 @@ async def test_the_link_never_replaces_a_file(tmp_path: Path) -> None:
         PtyStream(tmp_path / "modem")
 
 
+async def heard(module: EmulatedModule, user: User, data: bytes) -> None:
+    """Send; the module has it, at the speed that both have now."""
+    before = module.bytes_in
+    await user.stream.send_all(data)
+    while module.bytes_in < before + len(data):
+        await trio.lowlevel.checkpoint()
+
+
 async def test_the_module_answers_only_at_its_speed_and_can_be_moved() -> None:
     async with plugged() as (module, port):
         user = User(port.path, 9600)
-        await user.stream.send_all(b"AT\r")
+        await heard(module, user, b"AT\r")
         assert await user.silent_for(0.1)
         preset_speed(user.fd, 115200)
         assert await user.ask(b"AT+IPR=921600\r") == b"\r\nOK\r\n"
-        await user.stream.send_all(b"AT\r")
+        await heard(module, user, b"AT\r")
         assert await user.silent_for(0.1)
         preset_speed(user.fd, 921600)
         assert await user.ask(b"AT\r") == b"\r\nOK\r\n"
